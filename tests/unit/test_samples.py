@@ -136,3 +136,40 @@ def test_the_gateway_stands_on_top_and_nothing_else_changes() -> None:
         top = email.message_from_bytes(sent)["Received"]
         assert "by gateway.amends.example" in top, name
         assert "Tue, 09 Jun 2026 08:30:00 +0000" in top, name
+
+
+DECISION = {"examined", "issues", "remedies", "calls_to_action", "cause", "improvement"}
+ISSUE = {"id", "what", "finding", "request", "facts", "reason", "apology"}
+REMEDY = {"type", "class", "amount", "currency", "item", "by", "actor", "issue"}
+ACTION = {"action", "channel", "contact", "by", "bring"}
+OUTCOMES = ("upheld", "partly", "alternative", "nothing")
+
+
+def test_decisions_are_whole_and_belong_to_samples() -> None:
+    ids = {record["id"] for record in every_record()}
+    for record_id, decision in samples.decisions(NOW).items():
+        assert record_id in ids
+        assert set(decision) <= DECISION, record_id
+        issues = {issue["id"] for issue in decision["issues"]}
+        for issue in decision["issues"]:
+            assert set(issue) <= ISSUE, record_id
+            assert issue["facts"], record_id
+            assert all(set(fact) == {"text", "source", "date"} for fact in issue["facts"]), record_id
+        for remedy in decision.get("remedies", []):
+            assert set(remedy) <= REMEDY, record_id
+            assert remedy["issue"] in issues
+        assert decision["calls_to_action"]
+        assert all(set(action) <= ACTION for action in decision["calls_to_action"]), record_id
+        dated = decision.get("remedies", []) + decision["calls_to_action"]
+        assert all(datetime.fromisoformat(item["by"]).date() > NOW.date() for item in dated), record_id
+
+
+def test_decisions_reach_every_outcome_in_both_languages() -> None:
+    outcomes = set()
+    for record_id, decision in samples.decisions(NOW).items():
+        found = {issue["finding"] for issue in decision["issues"]}
+        overall = "upheld" if found == {"substantiated"} else "partly"
+        if not found & {"substantiated", "partly"}:
+            overall = "alternative" if decision.get("remedies") else "nothing"
+        outcomes.add((record_id[:2], overall))
+    assert outcomes == {(language, outcome) for language in ("zh", "en") for outcome in OUTCOMES}
