@@ -8,6 +8,7 @@ from email import policy
 from typing import Any, get_args
 
 from deploy.local.demo import samples
+from services.intake.requests import CallIn, ComplaintIn
 from shared.events.common import Cause
 
 NOW = datetime(2026, 6, 9, 8, 30, tzinfo=UTC)
@@ -76,6 +77,12 @@ def test_contacts_belong_to_nobody() -> None:
             assert re.search(r"@example\.(com|org|net)$", address), (record["id"], address)
         for number in NARRATIVE_PHONE.findall(words(record)):
             assert "-555-01" in number, (record["id"], number)
+
+
+def test_the_endpoints_take_every_record() -> None:
+    for record in every_record():
+        model = CallIn if record["send"] == "hotline" else ComplaintIn
+        assert model.model_validate_json(json.dumps(record["body"]))
 
 
 def test_some_callers_leave_no_address() -> None:
