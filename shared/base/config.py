@@ -1,0 +1,52 @@
+"""Configuration from the environment; a wrong value is one line that names its variable."""
+
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Base of every configuration: variables begin with AMENDS_."""
+
+    model_config = SettingsConfigDict(env_prefix="AMENDS_", extra="ignore", env_ignore_empty=True)
+
+
+class ServiceSettings(Settings):
+    """What every service needs. Durations are seconds, sizes bytes."""
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/database, the service's own role")
+    deployment_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Names this installation; never changes")
+    kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
+    token_key: SecretStr = Field(min_length=32, description="Key that signs the bearer tokens of people and services")
+    public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8000, ge=0, le=65535)
+    log_format: Literal["console", "json"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    work_pool: int = Field(8, ge=2, description="Connections for the loops and commands")
+    api_pool: int = Field(5, ge=1, description="Connections for reads on behalf of callers")
+    instance: str | None = Field(None, description="A name this replica keeps over restarts, unique in its service")
+    session_timeout: float = Field(10.0, ge=1.0, description="Seconds until a dead replica's share is given away")
+    topic_partitions: int = Field(12, ge=1, description="Fixed when the topic is made")
+    poll_records: int = Field(500, ge=1, description="Events per consumer transaction at most")
+    backlog_wait: float = Field(60.0, description="How long a due timer waits for the consumer to catch up")
+    park_limit: int = Field(20, ge=1, description="Events parked in ten minutes before the consumer stops itself")
+    inbox_days: int = Field(21, ge=1, description="Longer than the topic's retention")
+    shutdown_grace: float = Field(25.0, description="How long a stop may take")
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(settings: type[S]) -> S:
+    """Read the environment. Exits with 2 and one line per wrong variable."""
+    try:
+        return settings()
+    except ValidationError as problem:
+        for error in problem.errors(include_input=False, include_url=False):
+            name = "AMENDS_" + "_".join(str(part) for part in error["loc"]).upper()
+            what = "is not set" if error["type"] == "missing" else error["msg"]
+            print(f"{name}: {what}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,104 @@
+"""PostgreSQL: two pools per service, and the only place that begins and commits a transaction."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from .errors import Problem
+
+T = TypeVar("T")
+
+# Serialization failure, deadlock, lock not available, cannot connect now, too many connections, shutdowns.
+_TRANSIENT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014")
+
+
+def dialect_url(url: str) -> str:
+    """The SQLAlchemy form of a plain postgresql:// URL."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+asyncpg://" + url.removeprefix(prefix)
+    return url
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether repeating the whole transaction may help: a lost connection, a deadlock, a timeout."""
+    if isinstance(error, (ConnectionError, TimeoutError, PoolTimeout, InterfaceError)):
+        return True
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    if error.connection_invalidated or isinstance(error, OperationalError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state in _TRANSIENT_STATES or state.startswith("08")
+
+
+def _engine(url: str, schema: str, *, size: int, wait: float, role: str) -> AsyncEngine:
+    return create_async_engine(
+        dialect_url(url),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=wait,
+        pool_use_lifo=True,
+        connect_args={
+            "timeout": 10,
+            "server_settings": {
+                "application_name": f"amends-{schema}-{role}",
+                "search_path": schema,
+                "timezone": "UTC",
+                "statement_timeout": "30000",
+                "lock_timeout": "15000",
+                "idle_in_transaction_session_timeout": "60000",
+                "tcp_keepalives_idle": "30",
+                "tcp_keepalives_interval": "10",
+                "tcp_keepalives_count": "3",
+                "tcp_user_timeout": "20000",
+                "jit": "off",  # statements here are short: compiling them costs more than running them
+            },
+        },
+    )
+
+
+class Database:
+    """The two pools of one service: `work` for its loops and commands, `api` for reads on behalf of callers."""
+
+    def __init__(self, url: str, schema: str, *, work_pool: int, api_pool: int) -> None:
+        self.schema = schema
+        self.work = _engine(url, schema, size=work_pool, wait=30.0, role="work")
+        self.api = _engine(url, schema, size=api_pool, wait=1.0, role="api")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction of the work pool: committed when the block ends, rolled back when it raises."""
+        async with self.work.begin() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only connection of the API pool. Raises Problem 503 when none is free within a second."""
+        try:
+            async with self.api.connect() as tx:
+                yield await tx.execution_options(postgresql_readonly=True)
+        except PoolTimeout:
+            raise Problem(503, "Busy", "No database connection is free.", headers={"Retry-After": "1"}) from None
+
+    async def retrying(self, attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
+        """Run a whole transaction again after a transient failure, with backoff and jitter."""
+        for n in range(1, tries):
+            try:
+                return await attempt()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                await asyncio.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**n)
+        return await attempt()
+
+    async def close(self) -> None:
+        """Close both pools."""
+        await self.work.dispose()
+        await self.api.dispose()

@@ -1,0 +1,168 @@
+"""The web application that every service starts from: problems, bounds, health and metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .db import is_transient
+from .errors import Problem
+from .security import Authenticator, guard, public
+
+log = structlog.get_logger()
+PROBLEM = "application/problem+json"
+
+
+def problem_response(problem: Problem) -> Response:
+    """The RFC 9457 answer of a refusal."""
+    return JSONResponse(problem.body(), problem.status, headers=problem.headers, media_type=PROBLEM)
+
+
+def pointers(errors: Sequence[Any]) -> list[dict[str, str]]:
+    """Pydantic's errors as JSON pointers with a sentence each; what was sent is not repeated."""
+    return [
+        {"pointer": "/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in e["loc"]), "detail": e["msg"]}
+        for e in errors
+    ]
+
+
+def invalid(problem: ValidationError) -> Problem:
+    """The 400 or 422 of a body that does not fit: 400 when it is no JSON at all."""
+    errors = problem.errors(include_url=False, include_context=False, include_input=False)
+    if any(e["type"] == "json_invalid" for e in errors):
+        return Problem(400, "Bad request", "The body is not valid JSON.", errors=pointers(errors))
+    return Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(errors))
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _on_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(e["type"] == "json_invalid" for e in found):
+        return problem_response(Problem(400, "Bad request", "The body is not valid JSON."))
+    # FastAPI puts where the value came from in front; the pointer of a body field starts at the body.
+    trimmed = [{**e, "loc": e["loc"][1:] if e["loc"][:1] == ("body",) else e["loc"]} for e in found]
+    return problem_response(Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(trimmed)))
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem_response(Problem(error.status_code, str(error.detail), headers=error.headers))
+
+
+async def _on_database(_: Request, error: Exception) -> Response:
+    if not is_transient(error):
+        raise error
+    return problem_response(
+        Problem(503, "Unavailable", "The database cannot be reached right now.", headers={"Retry-After": "2"})
+    )
+
+
+class BodyLimit:
+    """Refuses larger bodies with 413: by Content-Length at once, otherwise while reading."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app, self.limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        too_large = Problem(413, "Content too large", f"At most {self.limit} bytes.")
+        for name, value in scope["headers"]:
+            if name == b"content-length" and (not value.isdigit() or int(value) > self.limit):
+                await problem_response(too_large)(scope, receive, send)
+                return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                raise too_large
+            return message
+
+        await self.app(scope, counted, send)
+
+
+@public
+async def _healthz(request: Request) -> Response:
+    supervisor = getattr(request.app.state, "supervisor", None)
+    stalled = supervisor.stalled() if supervisor else []
+    return JSONResponse({"status": "stalled" if stalled else "ok", "stalled": stalled}, 503 if stalled else 200)
+
+
+@public
+async def _readyz(request: Request) -> Response:
+    try:
+        async with asyncio.timeout(2):
+            reason = await request.app.state.ready()
+    except Exception as error:
+        reason = f"database: {type(error).__name__}"
+    return JSONResponse({"status": reason or "ok"}, 503 if reason else 200)
+
+
+@public
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def web_app(
+    service: str,
+    routers: Sequence[APIRouter],
+    *,
+    auth: Authenticator,
+    ready: Callable[[], Awaitable[str | None]],
+    routes: Sequence[Route] = (),
+    body_limit: int = 2 << 20,
+) -> FastAPI:
+    """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths."""
+    app = FastAPI(
+        title=f"Amends {service}",
+        version="1",
+        dependencies=[Depends(guard)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        exception_handlers={
+            Problem: _on_problem,
+            RequestValidationError: _on_validation,
+            HTTPException: _on_http,
+            DBAPIError: _on_database,
+            OSError: _on_database,
+            TimeoutError: _on_database,
+        },
+    )
+    app.state.auth, app.state.ready = auth, ready
+    app.router.routes.extend(routes)
+    for path, endpoint in (("/healthz", _healthz), ("/readyz", _readyz), ("/metrics", _metrics)):
+        app.router.routes.append(Route(path, endpoint, methods=["GET"]))
+
+    @public
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    app.router.routes.append(Route("/openapi.json", openapi, methods=["GET"]))
+    for router in routers:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
+    app.add_middleware(BodyLimit, limit=body_limit)
+    return app

@@ -1,0 +1,369 @@
+"""Kafka → handlers: one transaction per poll, each event's effect exactly once, the position in the database."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.base import kafka, sql
+from shared.base.db import is_transient
+from shared.base.runtime import LoopControl
+from shared.base.telemetry import BREAKER, CONSUMED, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
+from shared.events import codec
+from shared.events.envelope import TOPIC, Event, Payload
+
+from . import tables as t
+from .effects import Handlers, S
+from .parking import Record, address, park, queue_behind, recently_parked
+from .unit import Unit, Work
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.5
+MAX_LINGER = 0.025
+_POSITIONS = text(
+    "INSERT INTO consumer_position AS p (partition, next_offset, caught_up_at, assigned_at) "
+    "SELECT partition, next_offset, now() - make_interval(secs => age), now() FROM "
+    "unnest(CAST(:partitions AS int[]), CAST(:offsets AS bigint[]), CAST(:ages AS float8[])) "
+    "AS u(partition, next_offset, age) ORDER BY partition "
+    "ON CONFLICT (partition) DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), "
+    "caught_up_at = GREATEST(p.caught_up_at, EXCLUDED.caught_up_at)"
+)
+_ASSIGNED = text(
+    "INSERT INTO consumer_position AS p (partition, next_offset, assigned_at) "
+    "SELECT partition, 0, now() FROM unnest(CAST(:partitions AS int[])) AS u(partition) ORDER BY partition "
+    "ON CONFLICT (partition) DO UPDATE SET assigned_at = EXCLUDED.assigned_at RETURNING partition, next_offset"
+)
+
+
+@dataclass
+class Decoded:
+    """A record that this service handles, with its event or why it is none."""
+
+    record: Record
+    event: Event[Payload] | None = None
+    reason: str = ""
+
+
+class OutOfRange(Exception):
+    """The topic no longer holds the next event: events are missing, so consuming must not go on by itself."""
+
+
+class Consumer(Generic[S]):
+    """The one consumer of a service."""
+
+    def __init__(
+        self, work: Work[S], handlers: Handlers[S], *, bootstrap: str, max_records: int, park_limit: int,
+        instance: str | None = None, session_timeout: float = 10.0,
+    ) -> None:  # fmt: skip
+        self.work, self.handlers = work, handlers
+        self.wanted = {model.type for model in handlers}
+        self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
+        self.instance, self.session_timeout = instance, session_timeout
+        self._next: dict[int, int] = {}
+        self._tripped = False
+        self._refused: OutOfRange | None = None
+        self._outcomes = {
+            o: CONSUMED.labels(work.service, o) for o in ("handled", "duplicate", "skipped", "parked", "queued")
+        }
+        self._age = EVENT_AGE.labels(work.service)
+
+    async def run(self, ctl: LoopControl) -> None:
+        """Join the group and consume until stopped; a broken broker is waited for."""
+        backoff = 0.2
+        while not ctl.stopping:
+            client = kafka.consumer(
+                self.bootstrap, self.work.service, instance=self.instance, session_timeout=self.session_timeout
+            )
+            client.subscribe([TOPIC], listener=_Seek(self, client))
+            try:
+                await client.start()
+                backoff = 0.2
+                await self._consume(client, ctl)
+            except (KafkaError, OSError) as error:
+                log.warning("consumer starts anew", error=type(error).__name__)
+                await ctl.sleep(backoff)
+                backoff = min(backoff * 2, 3.0)
+            finally:
+                await client.stop()
+
+    async def _consume(self, client: AIOKafkaConsumer, ctl: LoopControl) -> None:
+        committed = written = 0.0
+        busy = 0
+        while not ctl.stopping:
+            ctl.beat()
+            if self._refused:
+                raise self._refused
+            if self._tripped and not await self._reset_breaker(ctl):
+                continue
+            polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
+            records = [
+                Record(tp.partition, r.offset, r.key, r.headers, r.value) for tp, batch in polled.items() for r in batch
+            ]
+            for record in records:
+                self._next[record.partition] = record.offset + 1
+            handled = await self._until_done(client, records, ctl)
+            now = time.monotonic()
+            if not handled and now - written > 1.0:
+                await self._quietly(self._write_positions(client))
+            if handled or now - written > 1.0:
+                written = now
+            if now - committed > 1.0:
+                committed = now
+                await self._commit_to_kafka(client)
+                self._measure_lag(client)
+            # Cost is per wake-up: when polls come back to back, wait a little so that one serves more events.
+            busy = busy + 1 if handled else 0
+            if busy > 1:
+                await asyncio.sleep(min(MAX_LINGER, 0.005 * busy))
+
+    async def _until_done(self, client: AIOKafkaConsumer, records: Sequence[Record], ctl: LoopControl) -> bool:
+        """Apply a poll's records, repeating after passing failures; whether there was anything to handle."""
+        wanted = [r for r in records if codec.type_of(r.headers) in self.wanted or not _is_event(r)]
+        self._outcomes["skipped"].inc(len(records) - len(wanted))
+        if not wanted:
+            return False
+        decoded = [_decode(r) for r in wanted]
+        delay = 0.05
+        while True:
+            try:
+                await self._apply_or_isolate(client, decoded)
+                return True
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                self._count_transient(error)
+                if ctl.stopping:
+                    raise
+                log.warning("batch repeats after a passing failure", error=type(error).__name__, events=len(decoded))
+                await ctl.sleep(random.uniform(0.5, 1.0) * delay)
+                delay = min(delay * 2, 3.0)
+
+    def _count_transient(self, error: BaseException) -> None:
+        TRANSIENT.labels(self.work.service, "consumer").inc()
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == "40P01":
+            DEADLOCKS.labels(self.work.service).inc()
+
+    async def _apply_or_isolate(self, client: AIOKafkaConsumer, decoded: Sequence[Decoded]) -> None:
+        """All in one transaction; when something in it is wrong for good, one by one up to the culprit."""
+        try:
+            await self._transaction(client, decoded)
+            return
+        except Exception as error:
+            if is_transient(error):
+                raise
+        for n, item in enumerate(decoded):
+            try:
+                await self._transaction(client, [item], positions=False)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                await self._park(item, item.reason or f"{type(error).__name__} in {_where(error)}")
+                if n + 1 < len(decoded):
+                    await self._apply_or_isolate(client, decoded[n + 1 :])
+                    return
+        await self._write_positions(client)
+
+    async def _transaction(
+        self, client: AIOKafkaConsumer, decoded: Sequence[Decoded], *, positions: bool = True
+    ) -> None:
+        async with self.work.unit() as unit:
+            for item in decoded:
+                if item.event is None:
+                    raise codec.Undecodable(item.reason)
+            fresh = await self._claim(unit, decoded)
+            await unit.lock(item.event.complaint_id for item in fresh if item.event)
+            free = [i for i in fresh if i.event and not unit.streams[i.event.complaint_id].stalled]
+            stalled = [i.record for i in fresh if i.event and unit.streams[i.event.complaint_id].stalled]
+            await queue_behind(unit, stalled)
+            await self.apply(unit, [i.event for i in free if i.event])
+            if positions:
+                await self._advance(unit, client)
+        self._count(decoded, fresh, free, stalled)
+
+    async def _claim(self, unit: Unit, decoded: Sequence[Decoded]) -> list[Decoded]:
+        """The events that no transaction has applied before; a duplicate within the poll counts once."""
+        by_id: dict[UUID, Decoded] = {}
+        for item in decoded:
+            if item.event:
+                by_id.setdefault(item.event.id, item)
+        rows = [{"event_id": i, "seen_at": unit.now} for i in sorted(by_id)]
+        claimed = {
+            r.event_id for r in await sql.insert(unit.tx, t.inbox, rows, ignore="event_id", returning="event_id")
+        }
+        return [item for i, item in by_id.items() if i in claimed]
+
+    async def apply(self, unit: Unit, events: Sequence[Event[Payload]]) -> None:
+        """Let the handlers decide about events of locked complaints, in order, and keep what they decided."""
+        if not events:
+            return
+        cases = await self.work.store.load(unit.tx, list(dict.fromkeys(e.complaint_id for e in events)))
+        for event in events:
+            case = cases[event.complaint_id]
+            effects = list(self.handlers[type(event.data)](case, event, unit.now))
+            case.version += 1
+            unit.add(event.complaint_id, event.id, effects, event=event)
+        await self.work.store.save(unit.tx, list(cases.values()))
+
+    async def _park(self, item: Decoded, reason: str) -> None:
+        async with self.work.unit() as unit:
+            if item.event:
+                await self._claim(unit, [item])
+                await unit.lock([item.event.complaint_id])
+            elif (address := _stallable(item.record)) is not None:
+                await unit.lock([address])
+            await park(unit, item.record, reason)
+        self._outcomes["parked"].inc()
+        at = {"partition": item.record.partition, "offset": item.record.offset}
+        log.error("event parked", event_type=codec.type_of(item.record.headers), reason=reason, **at)
+        async with self.work.db.read() as tx:
+            self._tripped = await recently_parked(tx) >= self.park_limit
+        if self._tripped:
+            BREAKER.labels(self.work.service).set(1)
+            log.error("too many events parked, consumer stops taking", limit=self.park_limit)
+
+    async def _reset_breaker(self, ctl: LoopControl) -> bool:
+        await ctl.sleep(2.0)
+        async with self.work.db.read() as tx:
+            self._tripped = await recently_parked(tx) >= self.park_limit
+        BREAKER.labels(self.work.service).set(int(self._tripped))
+        return not self._tripped
+
+    def _count(
+        self, decoded: Sequence[Any], fresh: Sequence[Any], free: Sequence[Decoded], stalled: Sequence[Any]
+    ) -> None:
+        self._outcomes["duplicate"].inc(len(decoded) - len(fresh))
+        self._outcomes["queued"].inc(len(stalled))
+        self._outcomes["handled"].inc(len(free))
+        now = time.time()
+        for item in free:
+            if item.event:
+                self._age.observe(max(0.0, now - item.event.time.timestamp()))
+
+    def _caught_up(self, client: AIOKafkaConsumer, partition: int) -> float | None:
+        """Seconds since this partition was last seen without anything unread; None when something is unread."""
+        tp = TopicPartition(TOPIC, partition)
+        high, polled = client.highwater(tp), client.last_poll_timestamp(tp)
+        if high is None or not polled or self._next.get(partition, 0) < high:
+            return None
+        return max(0.0, time.time() - polled / 1000)
+
+    async def _advance(self, unit: Unit, client: AIOKafkaConsumer) -> None:
+        mine = sorted(tp.partition for tp in client.assignment() if tp.partition in self._next)
+        if mine:
+            await unit.tx.execute(
+                _POSITIONS,
+                {
+                    "partitions": mine,
+                    "offsets": [self._next[p] for p in mine],
+                    "ages": [self._caught_up(client, p) for p in mine],
+                },
+            )
+
+    async def _write_positions(self, client: AIOKafkaConsumer) -> None:
+        async with self.work.unit() as unit:
+            await self._advance(unit, client)
+
+    async def _quietly(self, step: Any) -> None:
+        # An idle consumer's mark of being caught up: without a database there is no mark, and timers wait.
+        try:
+            await step
+        except Exception as error:
+            if not is_transient(error):
+                raise
+
+    async def _commit_to_kafka(self, client: AIOKafkaConsumer) -> None:
+        # For lag tools alone: what counts is the position in the database.
+        offsets = {tp: self._next[tp.partition] for tp in client.assignment() if tp.partition in self._next}
+        if offsets:
+            try:
+                await client.commit(offsets)
+            except KafkaError as error:
+                log.debug("position not copied to the broker", error=type(error).__name__)
+
+    def _measure_lag(self, client: AIOKafkaConsumer) -> None:
+        for tp in client.assignment():
+            high = client.highwater(tp)
+            if high is not None and tp.partition in self._next:
+                LAG.labels(self.work.service, tp.partition).set(max(0, high - self._next[tp.partition]))
+
+    def refuse(self, reason: OutOfRange) -> None:
+        """End the loop at its next turn."""
+        self._refused = reason
+
+    def revoked(self, partition: int) -> None:
+        """Another member has this partition now."""
+        self._next.pop(partition, None)
+
+    async def assigned(self, client: AIOKafkaConsumer, partitions: Iterable[int]) -> None:
+        """Go to the positions of the database, which alone are true."""
+        mine = sorted(partitions)
+        if not mine:
+            return
+        async with self.work.db.transaction() as tx:
+            rows = (await tx.execute(_ASSIGNED, {"partitions": mine})).all()
+        tps = [TopicPartition(TOPIC, r.partition) for r in rows]
+        first = await client.beginning_offsets(tps)
+        for row, tp in zip(rows, tps, strict=True):
+            if row.next_offset and row.next_offset < first[tp]:
+                raise OutOfRange(f"partition {row.partition}: position {row.next_offset}, topic begins at {first[tp]}")
+            self._next[row.partition] = max(row.next_offset, first[tp])
+            client.seek(tp, self._next[row.partition])
+
+
+class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]
+    """On assignment seek; a failing database is waited for, because consuming from elsewhere would be wrong."""
+
+    def __init__(self, consumer: Consumer[Any], client: AIOKafkaConsumer) -> None:
+        self.consumer, self.client = consumer, client
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        for tp in revoked:
+            self.consumer.revoked(tp.partition)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        partitions = [tp.partition for tp in assigned]
+        while True:
+            try:
+                await self.consumer.assigned(self.client, partitions)
+                return
+            except OutOfRange as refused:
+                self.consumer.refuse(refused)  # raised here it would only be logged
+                return
+            except Exception as error:
+                if not is_transient(error) and not isinstance(error, KafkaError):
+                    raise
+                await asyncio.sleep(0.5)
+
+
+def _is_event(record: Record) -> bool:
+    return codec.type_of(record.headers) is not None
+
+
+def _decode(record: Record) -> Decoded:
+    try:
+        return Decoded(record, codec.decode(record.key, record.headers, record.body))
+    except codec.Undecodable as problem:
+        return Decoded(record, reason=str(problem))
+
+
+def _stallable(record: Record) -> UUID | None:
+    event_id, complaint_id, _ = address(record)
+    return complaint_id if event_id else None
+
+
+def _where(error: BaseException) -> str:
+    """Where a handler failed, without its message: a message may hold a customer's words."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""

@@ -1,0 +1,138 @@
+"""Outbox → Kafka: one sender per service at a time, and a row is deleted only when the broker has it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import kafka
+from shared.base.db import Database
+from shared.base.runtime import LoopControl
+from shared.base.telemetry import PUBLISHED
+from shared.events.envelope import TOPIC
+
+from . import tables as t
+
+log = structlog.get_logger()
+
+ROUND_ROWS = 500
+ACK_TIMEOUT = 5.0
+LINGER = 0.010
+FIRST_BACKOFF = 0.1
+_ONE_SENDER = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.relay.' || current_schema(), 0))")
+_DELETE = text("DELETE FROM outbox WHERE seq = ANY(CAST(:seqs AS bigint[]))")
+_PENDING = select(t.outbox).order_by(t.outbox.c.seq).limit(ROUND_ROWS)
+
+
+class Relay:
+    """Sends what the service's transactions left in the outbox, in order, at least once."""
+
+    def __init__(self, db: Database, *, service: str, bootstrap: str, partitions: int) -> None:
+        self.db, self.service, self.bootstrap, self.partitions = db, service, bootstrap, partitions
+        self._producer: AIOKafkaProducer | None = None
+        self._published = PUBLISHED.labels(service)
+
+    async def run(self, ctl: LoopControl) -> None:
+        """Rounds while there are rows; a poll behind the wake-up finds what another process left."""
+        backoff = FIRST_BACKOFF
+        try:
+            while True:
+                try:
+                    sent, left = await self.round()
+                    backoff = FIRST_BACKOFF
+                except (KafkaError, OSError, TimeoutError) as error:
+                    if backoff == FIRST_BACKOFF:
+                        log.warning("broker does not take events, retrying", error=type(error).__name__)
+                    await self._drop_producer()
+                    if ctl.stopping:
+                        return
+                    await ctl.sleep(backoff)
+                    backoff = min(backoff * 2, 2.0)
+                    continue
+                if not left and ctl.stopping:
+                    return
+                if sent:
+                    ctl.beat()
+                    if not ctl.stopping:
+                        await asyncio.sleep(LINGER if sent > 1 else 0)
+                else:
+                    await ctl.sleep(0.5)
+        finally:
+            await self._drop_producer()
+
+    async def round(self) -> tuple[int, bool]:
+        """One transaction: how many rows the broker acknowledged, and whether more may be waiting."""
+        producer = await self._started()
+        failure: BaseException | None = None
+        async with self.db.transaction() as tx:
+            await tx.execute(_ONE_SENDER)
+            rows = (await tx.execute(_PENDING)).all()
+            if not rows:
+                return 0, False
+            acked, failure = await self._produce(producer, rows)
+            await self._delete_acked(tx, acked)
+        self._published.inc(len(acked))
+        if failure is not None:
+            raise failure
+        return len(acked), len(rows) == ROUND_ROWS or len(acked) < len(rows)
+
+    async def _produce(self, producer: AIOKafkaProducer, rows: Sequence[Any]) -> tuple[list[int], BaseException | None]:
+        """Send one batch per partition; the sequence numbers that the broker has, and the first failure."""
+        groups: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        for row in rows:
+            groups[row.topic, self._partition(row)].append(row)
+        flights = []
+        for (topic, partition), members in groups.items():
+            batch, taken = producer.create_batch(), []
+            for row in members:
+                headers = [(name, value.encode()) for name, value in row.headers.items()]
+                key = str(row.complaint_id).encode() if row.complaint_id else None
+                if batch.append(key=key, value=row.body, timestamp=None, headers=headers) is None:
+                    break  # full: the rest goes in the next round, after these
+                taken.append(row.seq)
+            flights.append((taken, await producer.send_batch(batch, topic, partition=partition)))
+        done = await asyncio.gather(
+            *(asyncio.wait_for(asyncio.shield(future), ACK_TIMEOUT) for _, future in flights), return_exceptions=True
+        )
+        acked = [
+            seq
+            for (taken, _), r in zip(flights, done, strict=True)
+            if not isinstance(r, BaseException)
+            for seq in taken
+        ]
+        return acked, next((r for r in done if isinstance(r, BaseException)), None)
+
+    def _partition(self, row: Any) -> int:
+        if row.topic != TOPIC or row.complaint_id is None:
+            return 0
+        return kafka.partition_of(str(row.complaint_id).encode(), self.partitions)
+
+    async def _delete_acked(self, tx: AsyncConnection, acked: Sequence[int]) -> None:
+        if acked:
+            await tx.execute(_DELETE, {"seqs": list(acked)})
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = kafka.producer(self.bootstrap, f"amends-{self.service}")
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        # An idempotent producer whose batch failed can wedge on its sequence numbers: a new one has a new identity.
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await asyncio.wait_for(producer.stop(), 3.0)
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.debug("producer did not stop cleanly", error=type(error).__name__)

@@ -1,0 +1,110 @@
+"""A service's share of the spine, composed."""
+
+from typing import Generic
+
+from sqlalchemy import select, text
+
+from shared.base.config import ServiceSettings
+from shared.base.db import Database
+from shared.base.runtime import Loop, LoopControl, Refused
+from shared.migrations.run import heads
+
+from . import tables as t
+from .consume import Consumer
+from .effects import Handlers, S, Store, TimerHandler
+from .parking import Drain
+from .relay import Relay
+from .timers import Timers
+from .unit import Work
+
+PRUNE_ROWS = 5_000
+_PRUNE = text(
+    "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM inbox "
+    "WHERE seen_at < now() - make_interval(days => :days) ORDER BY seen_at LIMIT :rows)"
+)
+
+
+class Spine(Generic[S]):
+    """Database, work and the loops of one service."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        service: str,
+        store: Store[S],
+        handlers: Handlers[S],
+        on_timer: TimerHandler[S] | None = None,
+    ) -> None:
+        self.settings, self.service = settings, service
+        self.db = Database(
+            settings.database_url.get_secret_value(), service, work_pool=settings.work_pool, api_pool=settings.api_pool
+        )
+        self.work: Work[S] = Work(
+            self.db, store, service=service, deployment=settings.deployment_id, partitions=settings.topic_partitions
+        )
+        self.relay = Relay(
+            self.db, service=service, bootstrap=settings.kafka_bootstrap, partitions=settings.topic_partitions
+        )
+        self.consumer: Consumer[S] = Consumer(
+            self.work,
+            handlers,
+            bootstrap=settings.kafka_bootstrap,
+            max_records=settings.poll_records,
+            park_limit=settings.park_limit,
+            instance=settings.instance,
+            session_timeout=settings.session_timeout,
+        )
+        self.drain: Drain[S] = Drain(self.work, self.consumer.apply, self.consumer.wanted)
+        self.timers = Timers(self.work, on_timer, backlog_wait=settings.backlog_wait) if on_timer else None
+
+    def loops(self) -> list[Loop]:
+        """The supervised loops, the relay last to stop because it carries away what the others leave."""
+        relay = Loop("relay", self.relay.run, last=True)
+        found = [
+            Loop("consumer", self.consumer.run, stall_after=120),
+            Loop("drain", self.drain.run),
+            Loop("prune", self._prune, stall_after=1200),
+            relay,
+        ]
+        self.work.wakes.relay = lambda: relay.control.wake.set()
+        if self.timers:
+            timers = Loop("timers", self.timers.run)
+            self.work.wakes.timers = lambda: timers.control.wake.set()
+            found.insert(1, timers)
+        return found
+
+    async def opened(self) -> None:
+        """Wait for the database, and refuse one that is not ours: another deployment, or not migrated."""
+        await self.db.retrying(self._check, tries=10)
+
+    async def _check(self) -> None:
+        if reason := await self.ready():
+            raise Refused(reason)
+
+    async def ready(self) -> str | None:
+        """Why this service must not serve now, or None: database, migrations, deployment; never Kafka."""
+        async with self.db.read() as tx:
+            for room, wanted in heads(self.service).items():
+                table = f"alembic_version_{room}"
+                if (await tx.execute(select(text("to_regclass(:name)")), {"name": table})).scalar_one() is None:
+                    return f"schema {self.service} is not migrated: run `amends migrate`"
+                found = (await tx.execute(text(f"SELECT version_num FROM {table}"))).scalar_one_or_none()
+                if found != wanted:
+                    return f"schema {self.service} ({room}) is at {found}, this version needs {wanted}"
+            stamped = (await tx.execute(select(t.deployment.c.id))).scalar_one_or_none()
+        if stamped != self.settings.deployment_id:
+            return f"the database belongs to deployment {stamped!r}, not to {self.settings.deployment_id!r}"
+        return None
+
+    async def closed(self) -> None:
+        """Close the pools."""
+        await self.db.close()
+
+    async def _prune(self, ctl: LoopControl) -> None:
+        """Forget event ids that are older than the topic can still deliver, in small batches."""
+        while not ctl.stopping:
+            arguments = {"days": self.settings.inbox_days, "rows": PRUNE_ROWS}
+            async with self.db.transaction() as tx:
+                pruned = (await tx.execute(_PRUNE, arguments)).rowcount
+            await ctl.sleep(1.0 if pruned == PRUNE_ROWS else 600.0)

@@ -1,0 +1,123 @@
+"""What comes due: claimed with SKIP LOCKED, decided and forgotten in one transaction, after the backlog was read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic
+from uuid import uuid5
+
+import structlog
+from sqlalchemy import text
+
+from shared.base.db import is_transient
+from shared.base.runtime import LoopControl
+from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
+
+from .effects import Disarm, S, Timer, TimerHandler
+from .unit import Stream, Unit, Work
+
+log = structlog.get_logger()
+
+BATCH = 500
+CAUGHT_UP_SLACK = 2.0
+POSTPONED = "60 seconds"
+# now() is stable, so the index serves it; clock_timestamp() is volatile and would scan the table.
+_DUE = text(
+    "SELECT t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled, "
+    "COALESCE(p.caught_up_at < t.fire_at - make_interval(secs => :slack), true) AS forced "
+    "FROM timer t JOIN stream s USING (complaint_id) LEFT JOIN consumer_position p ON p.partition = t.partition "
+    "WHERE t.fire_at <= now() AND (p.caught_up_at >= t.fire_at - make_interval(secs => :slack) "
+    "OR GREATEST(t.fire_at, p.assigned_at, :started) <= now() - make_interval(secs => :wait)) "
+    "ORDER BY t.fire_at LIMIT :batch FOR UPDATE OF s SKIP LOCKED"
+)
+_NEXT = text("SELECT EXTRACT(EPOCH FROM min(fire_at) - now())::float8 FROM timer")
+_POSTPONE = text(
+    f"UPDATE timer SET fire_at = now() + interval '{POSTPONED}' WHERE complaint_id = :complaint_id AND name = :name"
+)
+
+
+class Timers(Generic[S]):
+    """Fires the timers of one service; any number of replicas share the work."""
+
+    def __init__(self, work: Work[S], on_timer: TimerHandler[S], *, backlog_wait: float, batch: int = BATCH) -> None:
+        self.work, self.on_timer, self.backlog_wait, self.batch = work, on_timer, backlog_wait, batch
+        self._started: datetime | None = None
+        self._lateness = TIMER_LATENESS.labels(work.service)
+
+    async def run(self, ctl: LoopControl) -> None:
+        """Fire what is due, then sleep until the next is, at most a second."""
+        while not ctl.stopping:
+            ctl.beat()
+            if not await self.fire():
+                await ctl.sleep(await self._until_next())
+
+    async def fire(self) -> int:
+        """One batch in one transaction; when a decision fails for good, its timer alone is put off."""
+        try:
+            return await self._fire(self.batch)
+        except Exception as error:
+            if is_transient(error):
+                raise
+        fired = 0
+        while True:
+            try:
+                if not await self._fire(1):
+                    return fired
+                fired += 1
+            except _Failed as failed:
+                log.error("timer put off", timer=failed.timer.name, by=POSTPONED, exc_info=failed.__cause__)
+                async with self.work.db.transaction() as tx:
+                    await tx.execute(_POSTPONE, {"complaint_id": failed.timer.complaint_id, "name": failed.timer.name})
+                return fired + 1
+
+    async def _fire(self, limit: int) -> int:
+        async with self.work.unit() as unit:
+            self._started = self._started or unit.now
+            due = await self._claim(unit, limit)
+            if not due:
+                return 0
+            timers = [Timer(r.complaint_id, r.name, r.fire_at, r.version) for r in due]
+            await self._decide(unit, timers)
+        for row in due:
+            self._lateness.observe(max(0.0, (unit.now - row.fire_at).total_seconds()))
+        if forced := sum(r.forced for r in due):
+            TIMERS_FORCED.labels(self.work.service).inc(forced)
+        return len(due)
+
+    async def _claim(self, unit: Unit, limit: int) -> Sequence[Any]:
+        arguments = {
+            "slack": CAUGHT_UP_SLACK, "wait": self.backlog_wait, "started": self._started, "batch": limit,
+        }  # fmt: skip
+        due = (await unit.tx.execute(_DUE, arguments)).all()
+        for row in due:
+            unit.streams.setdefault(row.complaint_id, Stream(row.sequence, row.stalled))
+        return due
+
+    async def _decide(self, unit: Unit, timers: Sequence[Timer]) -> None:
+        cases = await self.work.store.load(unit.tx, list(dict.fromkeys(t.complaint_id for t in timers)))
+        for timer in timers:
+            case = cases[timer.complaint_id]
+            unit.add(timer.complaint_id, cause := timer_cause(self.work.service, timer), [Disarm(timer.name)])
+            try:
+                effects = list(self.on_timer(case, timer, unit.now))
+            except Exception as error:
+                raise _Failed(timer) from error
+            case.version += 1
+            unit.add(timer.complaint_id, cause, effects)
+        await self.work.store.save(unit.tx, list(cases.values()))
+
+    async def _until_next(self) -> float:
+        async with self.work.db.transaction() as tx:
+            seconds = (await tx.execute(_NEXT)).scalar_one()
+        # A due timer that waits for the backlog, or that another replica holds, is looked at again soon.
+        return 1.0 if seconds is None else min(1.0, max(0.05, seconds))
+
+
+class _Failed(Exception):
+    def __init__(self, timer: Timer) -> None:
+        super().__init__(timer.name)
+        self.timer = timer
+
+
+def timer_cause(service: str, timer: Timer) -> Any:
+    """What ids of a firing's events are derived from: complaint, timer, and the version it was armed with."""
+    return uuid5(timer.complaint_id, f"{service}:timer:{timer.name}:{timer.version}")

@@ -1,0 +1,208 @@
+"""The one way a change is made: lock, load, decide, save, write what follows, commit, wake."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic
+from uuid import UUID, uuid5
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import sql
+from shared.base.db import Database
+from shared.base.errors import Conflict, Stalled
+from shared.base.kafka import partition_of
+from shared.events import codec
+from shared.events.envelope import TOPIC, Event, derived_id, source_of
+
+from . import tables as t
+from .effects import Arm, Decide, Disarm, Effect, Emit, S, Store
+
+# The update changes nothing: it takes the row's lock, also of a row that this statement has to create.
+_LOCK = text(
+    "INSERT INTO stream (complaint_id, sequence, stalled) "
+    "SELECT id, 0, false FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n) ORDER BY n "
+    "ON CONFLICT (complaint_id) DO UPDATE SET sequence = stream.sequence "
+    "RETURNING complaint_id, sequence, stalled"
+)
+_SEQUENCES = text(
+    "UPDATE stream SET sequence = u.sequence FROM "
+    "unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) WHERE complaint_id = u.id"
+)
+_DISARM = text(
+    "DELETE FROM timer USING unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS u(id, name) "
+    "WHERE timer.complaint_id = u.id AND timer.name = u.name"
+)
+
+
+@dataclass
+class Stream:
+    """The locked row of one complaint."""
+
+    sequence: int
+    stalled: bool
+    changed: bool = False
+
+
+@dataclass
+class Wakes:
+    """Whom a commit wakes: set by the loops when they start."""
+
+    relay: Callable[[], None] = lambda: None
+    timers: Callable[[], None] = lambda: None
+    committed: list[Callable[[], None]] = field(default_factory=list)
+
+
+def lock_order(ids: Iterable[UUID]) -> list[UUID]:
+    """The one order in which complaints are locked everywhere."""
+    return sorted(set(ids))
+
+
+class Unit:
+    """One transaction over some complaints. Made by `Work.unit`; leaving that block writes and commits."""
+
+    def __init__(self, tx: AsyncConnection, now: datetime, *, service: str, deployment: str, partitions: int) -> None:
+        self.tx, self.now = tx, now
+        self.service, self.source, self.partitions = service, source_of(deployment, service), partitions
+        self.streams: dict[UUID, Stream] = {}
+        self._outbox: list[dict[str, Any]] = []
+        self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
+        self._counts: Counter[tuple[UUID, str]] = Counter()
+
+    async def lock(self, ids: Iterable[UUID]) -> None:
+        """Lock these complaints, in the one order."""
+        wanted = [i for i in lock_order(ids) if i not in self.streams]
+        if wanted:
+            await self._lock(wanted)
+
+    async def _lock(self, ids: Sequence[UUID]) -> None:
+        for row in await self.tx.execute(_LOCK, {"ids": ids}):
+            self.streams[row.complaint_id] = Stream(row.sequence, row.stalled)
+
+    def add(
+        self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None
+    ) -> None:
+        """What follows for a locked complaint. `cause` is what derived event ids are made from."""
+        for effect in effects:
+            match effect:
+                case Emit():
+                    self._emit(complaint_id, cause, effect, event)
+                case Arm() | Disarm():
+                    self._timers[complaint_id, effect.name] = effect
+
+    def _emit(self, complaint_id: UUID, cause: UUID, emit: Emit, event: Event[Any] | None) -> None:
+        if emit.data.emitter != self.service:
+            raise TypeError(f"{self.service} may not emit {emit.data.type}")
+        stream = self.streams[complaint_id]
+        stream.sequence, stream.changed = stream.sequence + 1, True
+        n = self._counts[cause, emit.data.type]
+        self._counts[cause, emit.data.type] += 1
+        headers = codec.headers(
+            id=derived_id(cause, self.service, emit.data.type, n),
+            source=self.source,
+            type=emit.data.type,
+            subject=complaint_id,
+            time=emit.time or self.now,
+            sequence=stream.sequence,
+            causation_id=cause,
+            traceparent=event.traceparent if event else None,
+        )
+        self.put(TOPIC, complaint_id, headers, codec.encode_body(emit.data))
+
+    def put(self, topic: str, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
+        """A record for a topic, sent by the relay after the commit."""
+        named = {name: value.decode("utf-8", "replace") for name, value in headers}
+        self._outbox.append(
+            {"topic": topic, "complaint_id": complaint_id, "headers": named, "body": body, "created_at": self.now}
+        )
+
+    async def flush(self) -> None:
+        """Write sequences, timers and outbox: at most four statements."""
+        changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
+        if changed:
+            ids, sequences = zip(*changed, strict=True)
+            await self.tx.execute(_SEQUENCES, {"ids": list(ids), "sequences": list(sequences)})
+        gone = [key for key, timer in self._timers.items() if isinstance(timer, Disarm)]
+        if gone:
+            await self.tx.execute(_DISARM, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
+        armed = [(i, a) for (i, _), a in self._timers.items() if isinstance(a, Arm)]
+        await sql.upsert(
+            self.tx,
+            t.timer,
+            [
+                {
+                    "complaint_id": i,
+                    "name": a.name,
+                    "fire_at": a.at,
+                    "version": a.version,
+                    "partition": partition_of(str(i).encode(), self.partitions),
+                }
+                for i, a in armed
+            ],
+        )
+        await sql.insert(self.tx, t.outbox, self._outbox)
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether the relay has work after the commit."""
+        return bool(self._outbox)
+
+    @property
+    def has_near_timer(self) -> bool:
+        """Whether a timer was armed that the timer loop would otherwise sleep past."""
+        soon = self.now + timedelta(seconds=1)
+        return any(isinstance(a, Arm) and a.at < soon for a in self._timers.values())
+
+
+class Work(Generic[S]):
+    """Transactions over complaints, for commands, batches, timers and the consumer alike."""
+
+    def __init__(self, db: Database, store: Store[S], *, service: str, deployment: str, partitions: int) -> None:
+        self.db, self.store, self.service = db, store, service
+        self._deployment, self._partitions = deployment, partitions
+        self.wakes = Wakes()
+
+    @asynccontextmanager
+    async def unit(self, ids: Iterable[UUID] = ()) -> AsyncIterator[Unit]:
+        """A transaction that holds the locks of these complaints; what was added is written when the block ends."""
+        async with self.db.transaction() as tx:
+            now = (await tx.execute(select(func.now()))).scalar_one()
+            unit = Unit(tx, now, service=self.service, deployment=self._deployment, partitions=self._partitions)
+            await unit.lock(ids)
+            yield unit
+            await unit.flush()
+        if unit.has_outbox:
+            self.wakes.relay()
+        if unit.has_near_timer:
+            self.wakes.timers()
+        for wake in self.wakes.committed:
+            wake()
+
+    async def command(self, complaint_id: UUID, decide: Decide[S], *, expected: int | None = None) -> S:
+        """Apply one command to one complaint and return its state afterwards.
+
+        `decide` changes the state and returns what follows; it may raise a Problem, and nothing has happened then.
+        Raises Stalled when the complaint waits behind a parked event, Conflict when its version is not `expected`.
+        """
+        return await self.db.retrying(lambda: self._command(complaint_id, decide, expected))
+
+    async def _command(self, complaint_id: UUID, decide: Decide[S], expected: int | None) -> S:
+        async with self.unit([complaint_id]) as unit:
+            if unit.streams[complaint_id].stalled:
+                raise Stalled(complaint_id)
+            case = (await self.store.load(unit.tx, [complaint_id]))[complaint_id]
+            if expected is not None and case.version != expected:
+                raise Conflict(f"The case has version {case.version}, not {expected}.", version=case.version)
+            effects = list(decide(case, unit.now))
+            case.version += 1
+            unit.add(complaint_id, command_cause(self.service, case), effects)
+            await self.store.save(unit.tx, [case])
+        return case
+
+
+def command_cause(service: str, case: Any) -> UUID:
+    """What ids of a command's events are derived from: the complaint and its version after the command."""
+    return uuid5(case.complaint_id, f"{service}:command:{case.version}")
