@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Table, Uuid, bindparam, text
+from sqlalchemy import ARRAY, Column, ColumnElement, Table, Uuid, any_, bindparam, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 def any_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
     """`column = ANY(ids)`: one bound array whatever the number of ids, so the statement is prepared once."""
-    return column == postgresql.any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))  # type: ignore[attr-defined]
+    return column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
 
 
 def to_json(value: Any) -> str:

@@ -29,9 +29,12 @@ LOOP_AGE = Gauge("amends_loop_last_turn_timestamp_seconds", "When a loop last ma
 BREAKER = Gauge("amends_consumer_tripped", "1 while the consumer refuses to park still more events", ["service"])
 
 
+CONSUMED_OUTCOMES = ("handled", "duplicate", "skipped", "parked", "queued")
+
+
 def declare(service: str) -> None:
     """Create every label set of the common metrics at 0, so that a first event is seen as an increase."""
-    for outcome in ("handled", "duplicate", "skipped", "parked", "queued"):
+    for outcome in CONSUMED_OUTCOMES:
         CONSUMED.labels(service, outcome)
     for metric in (PUBLISHED, EVENT_AGE, TIMER_LATENESS, TIMERS_FORCED, DEADLOCKS, BREAKER):
         metric.labels(service)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.base import kafka, sql
 from shared.base.db import is_transient
 from shared.base.runtime import LoopControl
-from shared.base.telemetry import BREAKER, CONSUMED, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
+from shared.base.telemetry import BREAKER, CONSUMED, CONSUMED_OUTCOMES, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
 from shared.events import codec
 from shared.events.envelope import TOPIC, Event, Payload
 
@@ -72,9 +72,7 @@ class Consumer(Generic[S]):
         self._next: dict[int, int] = {}
         self._tripped = False
         self._refused: OutOfRange | None = None
-        self._outcomes = {
-            o: CONSUMED.labels(work.service, o) for o in ("handled", "duplicate", "skipped", "parked", "queued")
-        }
+        self._outcomes = {outcome: CONSUMED.labels(work.service, outcome) for outcome in CONSUMED_OUTCOMES}
         self._age = EVENT_AGE.labels(work.service)
 
     async def run(self, ctl: LoopControl) -> None:
@@ -252,7 +250,8 @@ class Consumer(Generic[S]):
     def _caught_up(self, client: AIOKafkaConsumer, partition: int) -> float | None:
         """Seconds since this partition was last seen without anything unread; None when something is unread."""
         tp = TopicPartition(TOPIC, partition)
-        high, polled = client.highwater(tp), client.last_poll_timestamp(tp)
+        high: int | None = client.highwater(tp)
+        polled: int | None = client.last_poll_timestamp(tp)
         if high is None or not polled or self._next.get(partition, 0) < high:
             return None
         return max(0.0, time.time() - polled / 1000)

@@ -36,7 +36,7 @@ class Record:
 
 
 def address(record: Record) -> tuple[UUID | None, UUID | None, str | None]:
-    """Event id, complaint id and type as far as the headers give them: an undecodable body may still have an address."""
+    """Event id, complaint id and type as far as the headers give them, which even an undecodable body may have."""
     named = {name: value.decode("utf-8", "replace") for name, value in record.headers}
 
     def as_uuid(name: str) -> UUID | None:
@@ -133,15 +133,16 @@ class Drain(Generic[S]):
             await ctl.sleep(1.0)
 
     async def _release(self, row_id: int, complaint_id: UUID | None) -> None:
-        next_id: int | None = row_id
-        while next_id is not None:
+        following: int | None = row_id
+        while following is not None:
+            current = following
             try:
-                next_id = await self._step(next_id, complaint_id)
+                following = await self._step(current, complaint_id)
             except Exception as error:
                 if is_transient(error):
                     raise
-                log.error("a released event failed again", parked=next_id, exc_info=True)
-                await self._failed_again(next_id, complaint_id, f"{type(error).__name__} after release")
+                log.error("a released event failed again", parked=current, error=type(error).__name__)
+                await self._failed_again(current, complaint_id, f"{type(error).__name__} after release")
                 return
 
     async def _step(self, row_id: int, complaint_id: UUID | None) -> int | None:
