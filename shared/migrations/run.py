@@ -17,8 +17,7 @@ LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('amends.migrate', 0))"
 
 
 def _scripts(room: str) -> ScriptDirectory:
-    package = "shared.migrations" if room == "spine" else f"services.{room}.migrations"
-    folder = Path(str(files(package)))
+    folder = Path(str(files("shared" if room == "spine" else f"services.{room}"))) / "migrations"
     return ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
 
 
