@@ -1,0 +1,70 @@
+"""Server-rendered pages: one look for customers and handlers, in Chinese and English, without a build chain."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+# Pages load nothing from elsewhere and are never framed; forms go to ourselves only.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
+    "base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+WEEKDAYS_ZH = "一二三四五六日"
+
+
+def preferred_language(request: Request, default: str = "en") -> str:
+    """`zh` or `en`: the visible switch (`?lang=`), then Accept-Language by its weights."""
+    chosen = request.query_params.get("lang", "")
+    if chosen in ("zh", "en"):
+        return chosen
+    weighed = []
+    for n, part in enumerate(request.headers.get("accept-language", "").split(",")):
+        tag, _, q = part.strip().partition(";q=")
+        try:
+            weighed.append((-float(q or 1), n, tag.lower()[:2]))
+        except ValueError:
+            continue
+    return next((tag for _, _, tag in sorted(weighed) if tag in ("zh", "en")), default)
+
+
+def moment(value: datetime, language: str, zone: str = "UTC") -> str:
+    """A date and time as people write it: `9 June 2026, 14:05` or `2026年6月9日 14:05`."""
+    local = value.astimezone(ZoneInfo(zone))
+    if language == "zh":
+        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+class Pages:
+    """The templates of one service, over the shared base page."""
+
+    def __init__(self, service: str, *, zone: str = "UTC") -> None:
+        self.zone = zone
+        self.environment = Environment(
+            loader=ChoiceLoader([PackageLoader(f"services.{service}"), PackageLoader("shared.base")]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.filters["moment"] = lambda value, language: moment(value, language, zone)
+
+    def render(self, name: str, context: Mapping[str, Any]) -> str:
+        """The page as text. A name that the context lacks is an error, never a hole."""
+        return self.environment.get_template(name).render(context)
+
+    def response(
+        self, request: Request, name: str, context: Mapping[str, Any], *, status: int = 200, language: str | None = None
+    ) -> HTMLResponse:
+        """The page as an answer, with the headers that keep it ours."""
+        language = language or preferred_language(request)
+        text = self.render(name, {"lang": language, "path": request.url.path, **context})
+        return HTMLResponse(text, status, headers=HEADERS)
