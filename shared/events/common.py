@@ -54,18 +54,6 @@ class Attachment(Frozen):
     sha256: str
 
 
-class Issue(Frozen):
-    """One point of the complaint and what was found about it."""
-
-    id: str
-    what: str
-    finding: Finding
-    request: RequestOutcome
-    facts: tuple["Fact", ...] = ()
-    reason: str = ""
-    apology: "Apology | None" = None
-
-
 class Fact(Frozen):
     """A checkable statement with where it comes from and the day it is about (ISO date)."""
 
@@ -79,6 +67,18 @@ class Apology(Frozen):
 
     kind: Literal["responsibility", "regret"]
     for_: str
+
+
+class Issue(Frozen):
+    """One point of the complaint and what was found about it."""
+
+    id: str
+    what: str
+    finding: Finding
+    request: RequestOutcome
+    facts: tuple[Fact, ...] = ()
+    reason: str = ""
+    apology: Apology | None = None
 
 
 class Remedy(Frozen):

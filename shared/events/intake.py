@@ -90,6 +90,8 @@ class _CustomerSays(_Intake):
 
 
 class CustomerReplied(_CustomerSays):
+    """The customer wrote or said more about a complaint we know."""
+
     type: ClassVar[str] = "complaint.customer-replied.v1"
     message_id: UUID
     attachments: tuple[Attachment, ...] = ()
@@ -105,23 +107,33 @@ class ComplaintChased(_CustomerSays):
 
 
 class ComplaintWithdrawn(_CustomerSays):
+    """The customer takes the complaint back; letters that have not gone out do not go out."""
+
     type: ClassVar[str] = "complaint.withdrawn.v1"
     by: Literal["customer", "staff_confirmed"]
 
 
 class ReopenRequested(_CustomerSays):
+    """The customer says that the matter is not solved after all."""
+
     type: ClassVar[str] = "complaint.reopen-requested.v1"
 
 
 class OutcomeAccepted(_CustomerSays):
+    """The customer agrees with what was decided."""
+
     type: ClassVar[str] = "complaint.outcome-accepted.v1"
 
 
 class OutcomeDisputed(_CustomerSays):
+    """The customer does not agree with what was decided: another person looks at it."""
+
     type: ClassVar[str] = "complaint.outcome-disputed.v1"
 
 
 class ManagerRequested(_CustomerSays):
+    """The customer wants to speak with a manager."""
+
     type: ClassVar[str] = "complaint.manager-requested.v1"
 
 
@@ -140,10 +152,14 @@ class _Linking(_Intake):
 
 
 class ComplaintsLinked(_Linking):
+    """Two complaints are about the same matter, confirmed by a person; sent once per complaint."""
+
     type: ClassVar[str] = "complaint.linked.v1"
 
 
 class ComplaintsUnlinked(_Linking):
+    """Two complaints were linked by mistake; sent once per complaint."""
+
     type: ClassVar[str] = "complaint.unlinked.v1"
 
 

@@ -87,11 +87,15 @@ class PromiseMade(_Promise):
 
 
 class PromiseKept(_Promise):
+    """What was promised happened in time; `evidence` says how we know."""
+
     type: ClassVar[str] = "promise.kept.v1"
     kept_at: datetime
     evidence: str
 
 
 class PromiseBroken(_Promise):
+    """The promised date passed and it had not happened."""
+
     type: ClassVar[str] = "promise.broken.v1"
     noticed_at: datetime

@@ -43,6 +43,8 @@ class DecisionWords(Frozen):
 
 
 class ComplaintTriaged(_Routing):
+    """Cause, severity and what the case needs were found; `decided_by` names the rules."""
+
     type: ClassVar[str] = "complaint.triaged.v1"
     cause: Cause
     severity: Severity
@@ -58,6 +60,8 @@ class ComplaintTriaged(_Routing):
 
 
 class OfferMade(_Routing):
+    """A handler was offered the case until `expires_at`."""
+
     type: ClassVar[str] = "complaint.offer-made.v1"
     offer_id: UUID
     handler_id: str
@@ -65,6 +69,8 @@ class OfferMade(_Routing):
 
 
 class OfferEnded(_Routing):
+    """The offer was accepted, declined with a reason, ran out, or was taken back."""
+
     type: ClassVar[str] = "complaint.offer-ended.v1"
     offer_id: UUID
     handler_id: str
@@ -73,6 +79,8 @@ class OfferEnded(_Routing):
 
 
 class ComplaintAssigned(_Routing):
+    """One person owns the case from now on."""
+
     type: ClassVar[str] = "complaint.assigned.v1"
     handler: Staff
     lead: Staff | None = None
@@ -81,6 +89,8 @@ class ComplaintAssigned(_Routing):
 
 
 class ComplaintTransferred(_Routing):
+    """The case went to another person or queue, with the reason."""
+
     type: ClassVar[str] = "complaint.transferred.v1"
     from_handler: str
     handler: Staff | None = None
@@ -90,12 +100,16 @@ class ComplaintTransferred(_Routing):
 
 
 class ComplaintUnroutable(_Routing):
+    """Nobody fits the case, even with everything relaxed that may be relaxed."""
+
     type: ClassVar[str] = "complaint.unroutable.v1"
     queue: str
     reasons: tuple[str, ...]
 
 
 class RequirementsRelaxed(_Routing):
+    """The case waited so long that requirements were dropped."""
+
     type: ClassVar[str] = "complaint.requirements-relaxed.v1"
     step: int
     dropped: tuple[str, ...]
@@ -103,6 +117,8 @@ class RequirementsRelaxed(_Routing):
 
 
 class ContactMade(_Routing):
+    """Somebody spoke, or tried to speak, with the customer."""
+
     type: ClassVar[str] = "complaint.contact-made.v1"
     contact_id: UUID
     direction: Literal["in", "out"]
@@ -144,6 +160,8 @@ class ReplyWritten(_Routing):
 
 
 class EnquiryOpened(_Routing):
+    """Another department is asked; the case keeps its owner."""
+
     type: ClassVar[str] = "complaint.enquiry-opened.v1"
     enquiry_id: UUID
     to: str
@@ -153,6 +171,8 @@ class EnquiryOpened(_Routing):
 
 
 class EnquiryAnswered(_Routing):
+    """The department answered."""
+
     type: ClassVar[str] = "complaint.enquiry-answered.v1"
     enquiry_id: UUID
     at: datetime
@@ -175,6 +195,8 @@ class ComplaintDecided(_Routing):
 
 
 class RemedyCarriedOut(_Routing):
+    """A remedy was really carried out; `evidence` says how we know."""
+
     type: ClassVar[str] = "complaint.remedy-carried-out.v1"
     decision_id: UUID
     remedy_id: str
@@ -184,12 +206,16 @@ class RemedyCarriedOut(_Routing):
 
 
 class ComplaintResolved(_Routing):
+    """Decided, told, and every remedy carried out."""
+
     type: ClassVar[str] = "complaint.resolved.v1"
     at: datetime
     by: str
 
 
 class ComplaintReopened(_Routing):
+    """Work starts again; `count` is how often, `stage` 2 means another person."""
+
     type: ClassVar[str] = "complaint.reopened.v1"
     at: datetime
     by: str
@@ -199,6 +225,8 @@ class ComplaintReopened(_Routing):
 
 
 class ComplaintClosed(_Routing):
+    """Nothing is left to do."""
+
     type: ClassVar[str] = "complaint.closed.v1"
     at: datetime
     by: str
@@ -206,6 +234,8 @@ class ComplaintClosed(_Routing):
 
 
 class ComplaintReferredOutside(_Routing):
+    """An outside body has the complaint now."""
+
     type: ClassVar[str] = "complaint.referred-outside.v1"
     at: datetime
     body: str
