@@ -1,0 +1,118 @@
+"""What the notifier knows of one complaint: what letters need, its open letters and its open promises."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel
+
+from shared.deliver.ledger import State
+from shared.events.common import Channel, Language, Staff, TriggerLevel
+
+from .letter import Commitment, Kind
+
+
+class Contact(BaseModel):
+    """The complainant as recorded; nothing is guessed, so what is not known is None."""
+
+    name: str | None = None
+    family_name: str | None = None
+    given_name: str | None = None
+    salutation: str | None = None
+    email: str | None = None
+    subject: str | None = None
+
+
+class Facts(BaseModel):
+    """The complaint as letters need it: stored as one document."""
+
+    reference: str
+    kind: Literal["complaint", "question", "praise", "suggestion"] = "complaint"
+    channel: Channel
+    language: Language
+    received_at: datetime
+    trigger: UUID
+    customer_id: UUID
+    person: Contact = Contact()
+    wanted: str | None = None
+    order_ref: str | None = None
+    product: str | None = None
+    tracking_url: str | None = None
+    thread: list[str] = []
+    clocks: dict[str, datetime] = {}
+    clocks_known: bool = False
+    triaged: bool = False
+    level: TriggerLevel | None = None
+    vulnerable: bool = False
+    handler: Staff | None = None
+    stage: int = 1
+    decision_id: UUID | None = None
+    acknowledged: bool = False
+    date_owed: bool = False
+    reopening: UUID | None = None
+    asked_again: bool = False
+    withdrawn: bool = False
+
+
+@dataclass(slots=True)
+class LetterRow:
+    """One row of the ledger. `inputs` are what the letter needs beyond the complaint, kept until it is written."""
+
+    id: UUID
+    complaint_id: UUID
+    trigger: UUID
+    kind: Kind
+    state: State
+    language: Language
+    automatic: bool
+    recipient: str = "complainant"
+    by_person: str | None = None
+    decision_id: UUID | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    address: str | None = None
+    to_name: str | None = None
+    subject: str = ""
+    text: str = ""
+    template_version: str = ""
+    thread: list[str] = field(default_factory=list)
+    promises: list[Commitment] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    reason: str | None = None
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    deadline_at: datetime | None = None
+    created_at: datetime | None = None
+    stored_as: State | None = None  # the state in the database when it was loaded; None for a new row
+    changed: bool = True
+
+
+@dataclass(slots=True)
+class Promise:
+    """An open promise of a letter that was sent."""
+
+    id: UUID
+    letter_id: UUID
+    kind: str
+    due_at: datetime
+    remedy_id: str | None = None
+    state: Literal["open", "kept", "broken", "cancelled"] = "open"
+    evidence: str | None = None
+    settled_at: datetime | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Matter:
+    """The state that handlers change. `facts` is None until the complaint's first event has come."""
+
+    complaint_id: UUID
+    version: int = 0
+    facts: Facts | None = None
+    letters: list[LetterRow] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+
+
+def letter_id(trigger: UUID, kind: str, recipient: str) -> UUID:
+    """The id of the letter owed for an event: the same debt, the same letter, the same Message-ID."""
+    return uuid5(trigger, f"letter:{kind}:{recipient}")

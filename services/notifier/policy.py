@@ -1,0 +1,61 @@
+"""The house's letter policy: who signs, how long things are held, what needs approval. Data, in policy.yaml."""
+
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class House(Strict):
+    """How the house signs letters that no person wrote, in one language."""
+
+    name: str
+    contact: str
+    timezone: str
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {value!r}") from None
+        return value
+
+
+class Policy(Strict):
+    """Durations are seconds."""
+
+    house: dict[str, House]
+    default_language: str = "en"
+    acknowledge_after: float = Field(5.0, ge=0, description="Longest wait for triage and clocks before acknowledging")
+    hold: dict[str, float] = Field({}, description="Letter kind → how long it can still be cancelled or merged")
+    review_days: int = Field(21, ge=1, description="Calendar days in which a customer can ask for a review")
+    authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
+    deadline: float = Field(259200.0, gt=0, description="How long sending is tried")
+    retry_base: float = Field(30.0, gt=0)
+    retry_cap: float = Field(3600.0, gt=0)
+    keep_days: int = Field(1095, ge=1, description="How long letters are kept")
+
+
+class PolicyError(ValueError):
+    """The policy file is wrong; the message is one line."""
+
+
+def load(path: Path | None) -> Policy:
+    """The policy in this file, or the house policy. Raises PolicyError."""
+    source = path if path else files("services.notifier") / "data" / "policy.yaml"
+    try:
+        return Policy.model_validate(yaml.safe_load(source.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as problem:
+        raise PolicyError(f"{source}: {' '.join(str(problem).split())}") from None
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        raise PolicyError(f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
