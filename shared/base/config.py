@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.events.envelope import TOPIC
+
 
 class Settings(BaseSettings):
     """Base of every configuration: variables begin with AMENDS_."""
@@ -29,6 +31,7 @@ class ServiceSettings(Settings):
     api_pool: int = Field(5, ge=1, description="Connections for reads on behalf of callers")
     instance: str | None = Field(None, description="A name this replica keeps over restarts, unique in its service")
     session_timeout: float = Field(10.0, ge=1.0, description="Seconds until a dead replica's share is given away")
+    topic: str = Field(TOPIC, description="Another name when several installations share a Kafka cluster")
     topic_partitions: int = Field(12, ge=1, description="Fixed when the topic is made")
     poll_records: int = Field(500, ge=1, description="Events per consumer transaction at most")
     backlog_wait: float = Field(60.0, description="How long a due timer waits for the consumer to catch up")

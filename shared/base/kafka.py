@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from shared.events.envelope import PARKED_TOPIC, TOPIC
+from shared.events.envelope import parked_topic
 
 log = structlog.get_logger()
 TOPIC_EXISTS = 36
@@ -42,7 +42,7 @@ def consumer(bootstrap: str, group: str, *, instance: str | None, session_timeou
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,
-        client_id=f"amends-{group}",
+        client_id=group,
         group_instance_id=instance,
         enable_auto_commit=False,
         auto_offset_reset="none",  # a position that the topic no longer holds must stop us, not skip events
@@ -63,7 +63,9 @@ class WrongTopic(Exception):
     """The topic exists with another number of partitions: growing it would give complaints new partitions."""
 
 
-async def create_topics(bootstrap: str, *, partitions: int, replication: int, retention_days: int = 14) -> list[str]:
+async def create_topics(
+    bootstrap: str, topic: str, *, partitions: int, replication: int, retention_days: int = 14
+) -> list[str]:
     """Create the two topics where they are missing; says what was done. Raises WrongTopic, KafkaError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
     await admin.start()
@@ -75,8 +77,8 @@ async def create_topics(bootstrap: str, *, partitions: int, replication: int, re
             "max.message.bytes": str(4 << 20),
         }
         wanted = [
-            NewTopic(TOPIC, partitions, replication, topic_configs=config),
-            NewTopic(PARKED_TOPIC, 1, replication, topic_configs=config),
+            NewTopic(topic, partitions, replication, topic_configs=config),
+            NewTopic(parked_topic(topic), 1, replication, topic_configs=config),
         ]
         answer = await admin.create_topics(wanted)
         done = []
@@ -85,9 +87,9 @@ async def create_topics(bootstrap: str, *, partitions: int, replication: int, re
                 raise KafkaError(f"{name}: error {code} {message}")
             done.append(f"{name}: {'exists' if code else 'created'}")
         await asyncio.sleep(0)
-        for described in await admin.describe_topics([TOPIC]):
+        for described in await admin.describe_topics([topic]):
             if described["error_code"] == 0 and len(described["partitions"]) != partitions:
-                raise WrongTopic(f"{TOPIC} has {len(described['partitions'])} partitions, not {partitions}")
+                raise WrongTopic(f"{topic} has {len(described['partitions'])} partitions, not {partitions}")
         return done
     finally:
         await admin.close()

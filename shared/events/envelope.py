@@ -12,8 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 SPEC_VERSION = "1.0"
 TOPIC = "complaints.v1"
-PARKED_TOPIC = "complaints.v1.parked"
 MAX_BODY_BYTES = 256_000
+
+
+def parked_topic(topic: str) -> str:
+    """Where copies of events that could not be handled go."""
+    return topic + ".parked"
 
 
 class Frozen(BaseModel):

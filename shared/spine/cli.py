@@ -16,6 +16,7 @@ from shared.base import kafka, security
 from shared.base.config import Settings, load
 from shared.base.db import Database
 from shared.events.catalog import SERVICES
+from shared.events.envelope import TOPIC
 from shared.migrations import run as migrations
 
 from . import parking
@@ -42,6 +43,7 @@ class KafkaSettings(Settings):
     """For the topics."""
 
     kafka_bootstrap: str
+    topic: str = TOPIC
     topic_partitions: int = 12
     topic_replication: int = 1
 
@@ -91,6 +93,7 @@ def topics_command() -> None:
         done = asyncio.run(
             kafka.create_topics(
                 settings.kafka_bootstrap,
+                settings.topic,
                 partitions=settings.topic_partitions,
                 replication=settings.topic_replication,
             )

@@ -19,7 +19,7 @@ from shared.base.db import is_transient
 from shared.base.runtime import LoopControl
 from shared.base.telemetry import BREAKER, CONSUMED, CONSUMED_OUTCOMES, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
 from shared.events import codec
-from shared.events.envelope import TOPIC, Event, Payload
+from shared.events.envelope import Event, Payload
 
 from . import tables as t
 from .effects import Handlers, S
@@ -80,9 +80,9 @@ class Consumer(Generic[S]):
         backoff = 0.2
         while not ctl.stopping:
             client = kafka.consumer(
-                self.bootstrap, self.work.service, instance=self.instance, session_timeout=self.session_timeout
+                self.bootstrap, self.work.origin.group, instance=self.instance, session_timeout=self.session_timeout
             )
-            client.subscribe([TOPIC], listener=_Seek(self, client))
+            client.subscribe([self.work.origin.topic], listener=_Seek(self, client))
             try:
                 await client.start()
                 backoff = 0.2
@@ -249,7 +249,7 @@ class Consumer(Generic[S]):
 
     def _caught_up(self, client: AIOKafkaConsumer, partition: int) -> float | None:
         """Seconds since this partition was last seen without anything unread; None when something is unread."""
-        tp = TopicPartition(TOPIC, partition)
+        tp = TopicPartition(self.work.origin.topic, partition)
         high: int | None = client.highwater(tp)
         polled: int | None = client.last_poll_timestamp(tp)
         if high is None or not polled or self._next.get(partition, 0) < high:
@@ -310,7 +310,7 @@ class Consumer(Generic[S]):
             return
         async with self.work.db.transaction() as tx:
             rows = (await tx.execute(_ASSIGNED, {"partitions": mine})).all()
-        tps = [TopicPartition(TOPIC, r.partition) for r in rows]
+        tps = [TopicPartition(self.work.origin.topic, r.partition) for r in rows]
         first = await client.beginning_offsets(tps)
         for row, tp in zip(rows, tps, strict=True):
             if row.next_offset and row.next_offset < first[tp]:

@@ -14,7 +14,7 @@ from shared.base.db import is_transient
 from shared.base.runtime import LoopControl
 from shared.base.telemetry import CONSUMED
 from shared.events import codec
-from shared.events.envelope import PARKED_TOPIC, Event, Payload
+from shared.events.envelope import Event, Payload
 
 from . import tables as t
 from .effects import S
@@ -77,7 +77,7 @@ async def park(unit: Unit, record: Record, reason: str) -> None:
     if row["complaint_id"]:
         await set_stalled(unit, row["complaint_id"], stalled=True)
     copy = [*record.headers, ("amends_parked_by", unit.service.encode()), ("amends_reason", reason[:500].encode())]
-    unit.put(PARKED_TOPIC, row["complaint_id"], copy, record.body or b"")
+    unit.put_parked(row["complaint_id"], copy, record.body or b"")
 
 
 async def queue_behind(unit: Unit, records: Sequence[Record]) -> None:

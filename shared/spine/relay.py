@@ -15,9 +15,9 @@ from shared.base import kafka
 from shared.base.db import Database
 from shared.base.runtime import LoopControl
 from shared.base.telemetry import PUBLISHED
-from shared.events.envelope import TOPIC
 
 from . import tables as t
+from .unit import Origin
 
 log = structlog.get_logger()
 
@@ -33,10 +33,10 @@ _PENDING = select(t.outbox).order_by(t.outbox.c.seq).limit(ROUND_ROWS)
 class Relay:
     """Sends what the service's transactions left in the outbox, in order, at least once."""
 
-    def __init__(self, db: Database, *, service: str, bootstrap: str, partitions: int) -> None:
-        self.db, self.service, self.bootstrap, self.partitions = db, service, bootstrap, partitions
+    def __init__(self, db: Database, origin: Origin, *, bootstrap: str) -> None:
+        self.db, self.origin, self.bootstrap = db, origin, bootstrap
         self._producer: AIOKafkaProducer | None = None
-        self._published = PUBLISHED.labels(service)
+        self._published = PUBLISHED.labels(origin.service)
 
     async def run(self, ctl: LoopControl) -> None:
         """Rounds while there are rows; a poll behind the wake-up finds what another process left."""
@@ -109,9 +109,9 @@ class Relay:
         return acked, next((r for r in done if isinstance(r, BaseException)), None)
 
     def _partition(self, row: Any) -> int:
-        if row.topic != TOPIC or row.complaint_id is None:
+        if row.topic != self.origin.topic or row.complaint_id is None:
             return 0
-        return kafka.partition_of(str(row.complaint_id).encode(), self.partitions)
+        return kafka.partition_of(str(row.complaint_id).encode(), self.origin.partitions)
 
     async def _delete_acked(self, tx: AsyncConnection, acked: Sequence[int]) -> None:
         if acked:
@@ -119,7 +119,7 @@ class Relay:
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = kafka.producer(self.bootstrap, f"amends-{self.service}")
+            producer = kafka.producer(self.bootstrap, self.origin.group)
             try:
                 await producer.start()
             except BaseException:

@@ -15,7 +15,7 @@ from .effects import Handlers, S, Store, TimerHandler
 from .parking import Drain
 from .relay import Relay
 from .timers import Timers
-from .unit import Work
+from .unit import Origin, Work
 
 PRUNE_ROWS = 5_000
 _PRUNE = text(
@@ -40,12 +40,9 @@ class Spine(Generic[S]):
         self.db = Database(
             settings.database_url.get_secret_value(), service, work_pool=settings.work_pool, api_pool=settings.api_pool
         )
-        self.work: Work[S] = Work(
-            self.db, store, service=service, deployment=settings.deployment_id, partitions=settings.topic_partitions
-        )
-        self.relay = Relay(
-            self.db, service=service, bootstrap=settings.kafka_bootstrap, partitions=settings.topic_partitions
-        )
+        origin = Origin(service, settings.deployment_id, settings.topic, settings.topic_partitions)
+        self.work: Work[S] = Work(self.db, store, origin)
+        self.relay = Relay(self.db, origin, bootstrap=settings.kafka_bootstrap)
         self.consumer: Consumer[S] = Consumer(
             self.work,
             handlers,

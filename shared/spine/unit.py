@@ -16,7 +16,7 @@ from shared.base.db import Database
 from shared.base.errors import Conflict, Stalled
 from shared.base.kafka import partition_of
 from shared.events import codec
-from shared.events.envelope import TOPIC, Event, derived_id, source_of
+from shared.events.envelope import Event, derived_id, parked_topic, source_of
 
 from . import tables as t
 from .effects import Arm, Decide, Disarm, Effect, Emit, S, Store
@@ -56,6 +56,26 @@ class Wakes:
     committed: list[Callable[[], None]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Who emits: a service of a deployment, to a topic with a fixed number of partitions."""
+
+    service: str
+    deployment: str
+    topic: str
+    partitions: int
+
+    @property
+    def source(self) -> str:
+        """`ce_source` of its events."""
+        return source_of(self.deployment, self.service)
+
+    @property
+    def group(self) -> str:
+        """Its consumer group, distinct per deployment on a shared cluster."""
+        return f"amends-{self.deployment}-{self.service}"
+
+
 def lock_order(ids: Iterable[UUID]) -> list[UUID]:
     """The one order in which complaints are locked everywhere."""
     return sorted(set(ids))
@@ -64,9 +84,9 @@ def lock_order(ids: Iterable[UUID]) -> list[UUID]:
 class Unit:
     """One transaction over some complaints. Made by `Work.unit`; leaving that block writes and commits."""
 
-    def __init__(self, tx: AsyncConnection, now: datetime, *, service: str, deployment: str, partitions: int) -> None:
+    def __init__(self, tx: AsyncConnection, now: datetime, origin: Origin) -> None:
         self.tx, self.now = tx, now
-        self.service, self.source, self.partitions = service, source_of(deployment, service), partitions
+        self.origin, self.service, self.source = origin, origin.service, origin.source
         self.streams: dict[UUID, Stream] = {}
         self._outbox: list[dict[str, Any]] = []
         self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
@@ -110,7 +130,11 @@ class Unit:
             causation_id=cause,
             traceparent=event.traceparent if event else None,
         )
-        self.put(TOPIC, complaint_id, headers, codec.encode_body(emit.data))
+        self.put(self.origin.topic, complaint_id, headers, codec.encode_body(emit.data))
+
+    def put_parked(self, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
+        """A copy for the dead-letter topic."""
+        self.put(parked_topic(self.origin.topic), complaint_id, headers, body)
 
     def put(self, topic: str, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
         """A record for a topic, sent by the relay after the commit."""
@@ -138,7 +162,7 @@ class Unit:
                     "name": a.name,
                     "fire_at": a.at,
                     "version": a.version,
-                    "partition": partition_of(str(i).encode(), self.partitions),
+                    "partition": partition_of(str(i).encode(), self.origin.partitions),
                 }
                 for i, a in armed
             ],
@@ -160,9 +184,8 @@ class Unit:
 class Work(Generic[S]):
     """Transactions over complaints, for commands, batches, timers and the consumer alike."""
 
-    def __init__(self, db: Database, store: Store[S], *, service: str, deployment: str, partitions: int) -> None:
-        self.db, self.store, self.service = db, store, service
-        self._deployment, self._partitions = deployment, partitions
+    def __init__(self, db: Database, store: Store[S], origin: Origin) -> None:
+        self.db, self.store, self.origin, self.service = db, store, origin, origin.service
         self.wakes = Wakes()
 
     @asynccontextmanager
@@ -170,7 +193,7 @@ class Work(Generic[S]):
         """A transaction that holds the locks of these complaints; what was added is written when the block ends."""
         async with self.db.transaction() as tx:
             now = (await tx.execute(select(func.now()))).scalar_one()
-            unit = Unit(tx, now, service=self.service, deployment=self._deployment, partitions=self._partitions)
+            unit = Unit(tx, now, self.origin)
             await unit.lock(ids)
             yield unit
             await unit.flush()

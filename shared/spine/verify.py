@@ -7,8 +7,6 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.events.envelope import TOPIC
-
 from .parking import Record
 
 
@@ -24,12 +22,12 @@ class Verdict:
     out_of_order: Counter[str] = field(default_factory=Counter)
 
 
-async def read(bootstrap: str) -> AsyncIterator[Record]:
+async def read(bootstrap: str, topic: str) -> AsyncIterator[Record]:
     """Every record of the topic from its beginning to where it ends now; joins no group."""
     client = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await client.start()
     try:
-        tps = [TopicPartition(TOPIC, p) for p in sorted(client.partitions_for_topic(TOPIC) or await _wait(client))]
+        tps = [TopicPartition(topic, p) for p in sorted(await _partitions(client, topic))]
         client.assign(tps)
         ends = await client.end_offsets(tps)
         await client.seek_to_beginning(*tps)
@@ -44,20 +42,20 @@ async def read(bootstrap: str) -> AsyncIterator[Record]:
         await client.stop()
 
 
-async def _wait(client: AIOKafkaConsumer) -> set[int]:
+async def _partitions(client: AIOKafkaConsumer, topic: str) -> set[int]:
     await client.topics()
-    partitions: set[int] | None = client.partitions_for_topic(TOPIC)
+    partitions: set[int] | None = client.partitions_for_topic(topic)
     if not partitions:
-        raise LookupError(f"there is no topic {TOPIC}")
+        raise LookupError(f"there is no topic {topic}")
     return partitions
 
 
-async def verify(bootstrap: str) -> Verdict:
+async def verify(bootstrap: str, topic: str) -> Verdict:
     """Count gaps and wrong order of `ce_sequence` per emitting service over the whole topic."""
     verdict = Verdict()
     last: dict[tuple[str, UUID], int] = {}
     ids: dict[tuple[str, UUID], set[UUID]] = defaultdict(set)
-    async for record in read(bootstrap):
+    async for record in read(bootstrap, topic):
         verdict.records += 1
         named = {name: value.decode("utf-8", "replace") for name, value in record.headers}
         try:
