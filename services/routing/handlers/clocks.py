@@ -1,0 +1,80 @@
+"""What escalation says: due dates order the queue, warnings and rungs put the case before the right eyes."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from shared.events.envelope import Event
+from shared.events.escalation import ClocksChanged, RungReached, SlaBreached, SlaBreachRetracted, SlaWarning
+from shared.events.routing import ComplaintTransferred
+from shared.spine.effects import Effect
+
+from .. import states
+from ..model import Case, Clock
+from ..policy import Policy
+from .flow import SYSTEM, call_lead, move, release, tell, warn
+
+
+def on_clocks_changed(case: Case, event: Event[ClocksChanged], now: datetime) -> Iterator[Effect]:
+    """All clocks as they are now replace what was known."""
+    if case.known:
+        case.clocks = [Clock(c.kind, c.state, c.due_at, c.explanation.zh, c.explanation.en) for c in event.data.clocks]
+    return iter(())
+
+
+def on_warning(case: Case, event: Event[SlaWarning], now: datetime) -> Iterator[Effect]:
+    """A limit is used up to the warning's share."""
+    if case.known:
+        case.note(event.time, "clock_warning", SYSTEM, clock=event.data.kind, due=event.data.due_at.isoformat())
+    return iter(())
+
+
+def on_breached(case: Case, event: Event[SlaBreached], now: datetime) -> Iterator[Effect]:
+    """A deadline passed: it stands on the case until it is retracted."""
+    if case.known:
+        case.note(event.time, "clock_breached", SYSTEM, clock=event.data.kind, due=event.data.due_at.isoformat())
+        warn(case, f"breached:{event.data.kind}")
+    return iter(())
+
+
+def on_retracted(case: Case, event: Event[SlaBreachRetracted], now: datetime) -> Iterator[Effect]:
+    """It was in time after all."""
+    if case.known:
+        case.note(now, "clock_retracted", SYSTEM, clock=event.data.kind)
+        case.warnings = [w for w in case.warnings if w != f"breached:{event.data.kind}"]
+    return iter(())
+
+
+class Ladder:
+    """The rungs, as far as they are routing's to climb."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def on_rung_reached(self, case: Case, event: Event[RungReached], now: datetime) -> Iterator[Effect]:
+        """Tell the lead, put the case forward, or give it to somebody else; letters are the notifier's."""
+        if not case.known or case.state in states.ENDED:
+            return
+        data = event.data
+        case.note(event.time, "rung", SYSTEM, rung=data.rung, action=data.action, to=data.to, clock=data.kind)
+        if data.action in ("notify", "page"):
+            call_lead(case, f"rung:{data.kind}:{data.rung}")
+        elif data.action == "raise_priority":
+            case.raised = True
+        elif data.action == "reassign":
+            case.raised = True
+            yield from self._reassign(case, data, now)
+
+    def _reassign(self, case: Case, data: RungReached, now: datetime) -> Iterator[Effect]:
+        if case.handler is None or not states.possible(case.state, "transfer-to-queue"):
+            call_lead(case, f"rung:{data.kind}:{data.rung}")
+            return
+        before = case.handler.id
+        move(case, "transfer-to-queue")
+        release(case, now, exclude_for=self.policy.exclude.reassigned)
+        case.note(now, "transferred", SYSTEM, before=before, queue=case.queue, reason=f"rung {data.rung}: {data.kind}")
+        yield from tell(
+            case,
+            ComplaintTransferred(
+                from_handler=before, queue=case.queue, by=SYSTEM, reason=f"rung {data.rung} of {data.kind}"
+            ),
+        )

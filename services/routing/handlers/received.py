@@ -1,0 +1,125 @@
+"""What begins a case: a complaint or another message is received, triaged and put into its queue."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from shared.events.envelope import Event
+from shared.events.intake import ComplaintReceived, Customer, CustomerChanged, MessageReceived, Person
+from shared.events.routing import ComplaintTriaged, Evidence
+from shared.spine.effects import Effect, Emit
+
+from ..model import Case
+from ..policy import Needed, Policy, demand
+from ..triage import Known, Triage, Triaged
+from .flow import SYSTEM, call_lead, move
+
+
+class Reception:
+    """Triage and queueing by the house's rules."""
+
+    def __init__(self, policy: Policy, triage: Triage) -> None:
+        self.policy, self.triage = policy, triage
+
+    def on_complaint_received(self, case: Case, event: Event[ComplaintReceived], now: datetime) -> Iterator[Effect]:
+        """A new case: triaged at once, then waiting for a handler."""
+        if case.known:
+            return
+        data = event.data
+        person = data.personal.get(data.customer.customer_id, Person())
+        _take_customer(case, data.customer, person)
+        case.reference, case.channel, case.source = data.reference, data.channel, data.source
+        case.received_at = data.received_at
+        case.order_ref, case.product, case.wanted = data.order_ref or "", data.product or "", data.wanted or ""
+        words = "\n".join(p for p in (person.subject, person.text, person.expected, *person.issues) if p)
+        known = Known(data.customer.language, len(person.issues), data.value_at_stake, data.customer.complaints_12m)
+        self._note_words(case, event.time, person, files=len(data.attachments))
+        yield Emit(self._triage(case, self.triage(words, known), now))
+        move(case, "queue")
+        case.waiting_since = now
+
+    def on_message_received(self, case: Case, event: Event[MessageReceived], now: datetime) -> Iterator[Effect]:
+        """A question, praise or suggestion: no complaint, and still somebody's."""
+        if case.known:
+            return iter(())
+        data = event.data
+        person = data.personal.get(data.customer.customer_id, Person())
+        case.kind = data.kind
+        _take_customer(case, data.customer, person)
+        case.reference, case.channel, case.received_at = data.reference, data.channel, data.received_at
+        self._note_words(case, event.time, person, files=0)
+        case.severity, case.queue = "P4", self.policy.messages.queue
+        case.skills = list(self.policy.messages.skills.items())
+        move(case, "triage")
+        move(case, "queue")
+        case.waiting_since = now
+        return iter(())
+
+    def on_customer_changed(self, case: Case, event: Event[CustomerChanged], now: datetime) -> Iterator[Effect]:
+        """Another tier may need other people and another place in the queue."""
+        if case.known:
+            person = event.data.personal.get(event.data.customer.customer_id, Person())
+            before = case.tier
+            _take_customer(case, event.data.customer, person)
+            if case.is_complaint:
+                self._require(case)
+            if case.tier != before:
+                case.note(now, "tier_changed", SYSTEM, before=before, after=case.tier)
+        return iter(())
+
+    def _triage(self, case: Case, found: Triaged, now: datetime) -> ComplaintTriaged:
+        case.cause, case.severity, case.language = found.cause, found.severity, found.language
+        case.triggers = [(t.level, t.rule) for t in found.triggers]
+        case.vulnerable, case.needs, case.evidence = found.vulnerable, list(found.needs), list(found.spans)
+        case.decided_by = [*found.decided_by, *self._require(case)]
+        if serious := [t.rule for t in found.triggers if t.level in ("T0", "T1")]:
+            call_lead(case, f"trigger:{serious[0]}")
+        move(case, "triage")
+        case.note(now, "triaged", SYSTEM, cause=case.cause, severity=case.severity, queue=case.queue)
+        assert case.customer_id is not None
+        return ComplaintTriaged.model_construct(
+            cause=case.cause,
+            severity=case.severity,
+            triggers=found.triggers,
+            vulnerable=case.vulnerable,
+            needs=found.needs,
+            skills=self._needed(case).skills,
+            queue=case.queue,
+            tier=case.tier,
+            language=case.language,
+            decided_by=tuple(case.decided_by),
+            personal={case.customer_id: Evidence(spans=found.spans)} if found.spans else {},
+        )
+
+    def _require(self, case: Case) -> tuple[str, ...]:
+        needed = self._needed(case)
+        case.queue, case.skills = needed.queue, [(s.skill, s.minimum) for s in needed.skills]
+        return needed.decided_by
+
+    def _needed(self, case: Case) -> Needed:
+        levels = frozenset(level for level, _ in case.triggers)
+        return demand(self.policy, cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
+
+    @staticmethod
+    def _note_words(case: Case, at: datetime, person: Person, files: int) -> None:
+        case.note(
+            at,
+            "received",
+            "customer",
+            channel=case.channel,
+            subject=person.subject,
+            text=person.text,
+            expected=person.expected,
+            wanted=person.wanted,
+            issues=list(person.issues),
+            files=files or None,
+        )
+
+
+def _take_customer(case: Case, customer: Customer, person: Person) -> None:
+    case.customer_id, case.tier, case.complaints_12m = customer.customer_id, customer.tier, customer.complaints_12m
+    if not case.known:
+        case.language = customer.language
+    case.last_handler, case.last_matter = customer.last_handler, customer.last_matter
+    full = person.name or " ".join(p for p in (person.given_name, person.family_name) if p)
+    case.name = full or case.name
+    case.phone, case.email = person.phone or case.phone, person.email or case.email

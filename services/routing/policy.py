@@ -1,0 +1,170 @@
+"""The house's routing policy: data, read once, checked when read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.events.routing import SkillNeed
+
+
+class PolicyError(ValueError):
+    """The policy file cannot be used; the message names the place."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class QueueRule(_Strict):
+    mode: Literal["push", "offer"] = "push"
+    live: float | None = Field(None, gt=0, description="Seconds of an offer on a live channel, instead of the default")
+    written: float | None = Field(None, gt=0, description="Seconds of an offer of written work")
+
+
+class OfferSeconds(_Strict):
+    live: float = Field(30, gt=0)
+    written: float = Field(900, gt=0)
+
+
+class Demand(_Strict):
+    """A queue and the skills that a cause needs, the primary one first."""
+
+    queue: str
+    skills: dict[str, int] = {}
+
+
+class When(_Strict):
+    trigger: Literal["T0", "T1", "T2"] | None = None
+    vulnerable: bool | None = None
+    tier: str | None = None
+
+
+class Raise(_Strict):
+    when: When
+    queue: str | None = None
+    more: int = 0
+
+
+class Step(_Strict):
+    """One step of relaxation, in force once a case has waited `after` seconds."""
+
+    after: float = Field(ge=0)
+    reason: str
+    lower: int = 0
+    skills: Literal["all", "primary", "none"] = "all"
+    leads: bool = False
+    tiers: Literal["eligible", "any"] = "eligible"
+
+
+class Exclude(_Strict):
+    declined: float = 86400
+    expired: float = 900
+    reassigned: float = 86400
+
+
+class UnroutableAfter(_Strict):
+    nobody: float = 10
+    absent: float = 900
+
+
+class Policy(_Strict):
+    """All of it. Durations are seconds."""
+
+    name: str
+    version: int
+    queues: dict[str, QueueRule]
+    offer_seconds: OfferSeconds = OfferSeconds()
+    live_channels: tuple[str, ...] = ("hotline", "counter", "chat")
+    causes: dict[str, Demand]
+    messages: Demand
+    raises: tuple[Raise, ...] = ()
+    head_start: dict[str, float] = {}
+    relaxation: tuple[Step, ...] = ()
+    exclude: Exclude = Exclude()
+    expired_offers_set_away: int = Field(3, ge=1)
+    unroutable_after: UnroutableAfter = UnroutableAfter()
+    candidates_per_signature: int = Field(50, ge=1)
+    round_idle_seconds: float = Field(1.0, gt=0)
+    thread_above: int = Field(5000, ge=0, description="Pairs of cases and handlers above which a round uses a thread")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Policy":
+        if "unknown" not in self.causes:
+            raise ValueError("causes has no entry 'unknown'")
+        named = [d.queue for d in (*self.causes.values(), self.messages)] + [r.queue for r in self.raises if r.queue]
+        if missing := sorted(set(named) - set(self.queues)):
+            raise ValueError(f"queues has no entry for {', '.join(missing)}")
+        if [s.after for s in self.relaxation] != sorted(s.after for s in self.relaxation):
+            raise ValueError("relaxation steps are not in the order of their times")
+        return self
+
+    def offer_for(self, queue: str, channel: str) -> float:
+        """How long an offer of this queue stays open."""
+        rule = self.queues.get(queue, QueueRule())
+        if channel in self.live_channels:
+            return rule.live or self.offer_seconds.live
+        return rule.written or self.offer_seconds.written
+
+    def mode(self, queue: str) -> Literal["push", "offer"]:
+        """Whether handlers of the queue are asked or given."""
+        return self.queues.get(queue, QueueRule()).mode
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Where a case goes and what its handler must be able to do."""
+
+    queue: str
+    skills: tuple[SkillNeed, ...]
+    decided_by: tuple[str, ...]
+
+
+def demand(policy: Policy, *, cause: str, tier: str, levels: frozenset[str], vulnerable: bool) -> Needed:
+    """The queue and skills of a cause, raised by trigger, vulnerability or tier."""
+    base = policy.causes.get(cause) or policy.causes["unknown"]
+    queue, more, why = base.queue, 0, [f"policy:cause:{cause}"]
+    for rule in policy.raises:
+        if _fits(rule.when, tier=tier, levels=levels, vulnerable=vulnerable):
+            queue, more = rule.queue or queue, rule.more
+            why.append(
+                "policy:raise:" + ",".join(f"{k}={v}" for k, v in rule.when.model_dump(exclude_none=True).items())
+            )
+            break
+    skills = tuple(SkillNeed(skill=s, minimum=min(5, m + more)) for s, m in base.skills.items())
+    return Needed(queue, skills, tuple(why))
+
+
+def _fits(when: When, *, tier: str, levels: frozenset[str], vulnerable: bool) -> bool:
+    return (
+        (when.trigger is None or when.trigger in levels)
+        and (when.vulnerable is None or when.vulnerable == vulnerable)
+        and (when.tier is None or when.tier == tier)
+    )
+
+
+def parse(document: Any, origin: str) -> Policy:
+    """A checked policy. Raises PolicyError with the file and the place."""
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(p) for p in first["loc"]) or "file"
+        raise PolicyError(f"{origin}: {where}: {first['msg']}") from None
+
+
+def load(path: Path | None = None) -> Policy:
+    """The policy of a file, or the house's own. Raises PolicyError."""
+    origin = str(path) if path else "house.yaml"
+    try:
+        text = (
+            path.read_text("utf-8") if path else (files("services.routing") / "data" / "house.yaml").read_text("utf-8")
+        )
+        document: Mapping[str, Any] = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError) as problem:
+        raise PolicyError(f"{origin}: {' '.join(str(problem).split())}") from None
+    return parse(document, origin)
