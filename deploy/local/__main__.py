@@ -43,7 +43,7 @@ def run() -> None:
 @app.command()
 def demo() -> None:
     """Start everything on fresh data, tell the demo's story, write demo.json, stop everything."""
-    from deploy.local import demo as story
+    from deploy.local.demo import story
 
     with one_line_errors():
         say("Starting Amends on fresh data for the demo …")

@@ -21,8 +21,9 @@ class Java:
 
     def flags(self) -> list[str]:
         """What this version needs so that Kafka's use of native code is not reported at each start."""
-        flags = ["--enable-native-access=ALL-UNNAMED"] if self.major >= 24 else []
-        return [*flags, "--sun-misc-unsafe-memory-access=allow"] if self.major >= 24 else flags
+        if self.major < 24:
+            return []
+        return ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
 
 
 def find(environ: Mapping[str, str]) -> Java:
@@ -53,6 +54,6 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _major(program: str) -> int:
-    said = run([program, "-XshowSettings:none", "-version"], timeout=30)
+    said = run([program, "-version"], timeout=30)
     version = re.search(r'version "(\d+)', said.stderr)
     return int(version[1]) if said.returncode == 0 and version else 0

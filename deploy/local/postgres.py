@@ -44,7 +44,7 @@ class Postgres:
         self._password = password
         self._durable = durable
         self._account = server_account()
-        self._environ = environ
+        self._environ = {**environ, "LC_ALL": "C"}  # its messages are read here, in English
         self._bin = Path()
         self.data = data_folder(run_dir, self._account)
         self.version = ""
@@ -67,6 +67,7 @@ class Postgres:
         # SIGQUIT at the launcher's death: the server ends its own processes at once and recovers at the next start.
         self.child.death_signal = signal.SIGQUIT
         self.child.account = self._account
+        self.child.env = self._environ
         self.child.argv = [
             str(self._bin / "postgres"), "-D", str(self.data),
             f"--listen_addresses={LOOPBACK}", f"--port={self.port}", "--unix_socket_directories=",
@@ -130,6 +131,7 @@ class Postgres:
             made = run(
                 [str(self._bin / "initdb"), "-D", str(fresh), "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8",
                  "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync", "--no-instructions"],
+                env=self._environ,
                 account=self._account,
             )  # fmt: skip
             checked("PostgreSQL's initdb", made)

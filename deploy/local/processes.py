@@ -1,6 +1,7 @@
 """Child processes: started in their own group, logged to a file, never outliving the launcher."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from deploy.local.console import StackError, one_line
 
 ROOT = Path(__file__).resolve().parents[2]
+DISK_FULL = os.strerror(errno.ENOSPC)
 GUARD = Path(__file__).with_name("guard.py")
 
 # The kernel signals a child when the *thread* that forked it ends, so one thread, as long-lived as the launcher, forks.
@@ -161,9 +163,11 @@ def run(
 
 
 def checked(what: str, done: "subprocess.CompletedProcess[str]") -> str:
-    """The standard output of a program that must succeed; StackError with its last line when it did not."""
+    """The standard output of a program that must succeed. Raises StackError with its last line, OSError: disk full."""
     if done.returncode != 0:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        if DISK_FULL in done.stderr + done.stdout:
+            raise OSError(errno.ENOSPC, DISK_FULL)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise StackError(f"{what} failed (exit {done.returncode}): {said[-1].strip() if said else 'it said nothing'}")
     return done.stdout
 
