@@ -1,0 +1,93 @@
+"""New entries become kept complaints: customer found or made, row written, event emitted, in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from prometheus_client import Counter
+
+from shared.spine.effects import Emit
+from shared.spine.unit import Unit
+
+from . import identity
+from .entry import Entry, Snapshot, event_of, language_of
+from .identity import Contact
+from .links import Links
+from .store import entries as store
+
+ACCEPTED = Counter("amends_accepted_total", "Messages kept and announced", ["channel", "kind"])
+KEPT_IN_DIRECTORY = ("name", "family_name", "given_name", "salutation", "email", "phone")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What does not change from entry to entry."""
+
+    deployment: str
+    links: Links
+    default_tier: str
+    keep: timedelta
+
+    async def admit(self, unit: Unit, entries: Sequence[Entry]) -> set[UUID]:
+        """Write entries (one per id, their streams locked by `unit`) and say so. The ids that were new.
+
+        An id that is kept already is passed over: nothing is changed and nothing is said.
+        """
+        entries = sorted(entries, key=lambda e: e.id)
+        customers = await self._customers(unit, entries)
+        fresh = await store.add(unit.tx, entries, customers, unit.now, self.keep)
+        files = []
+        for entry in entries:
+            if entry.id not in fresh:
+                continue
+            url = self.links.url(entry.reference, unit.now)
+            unit.add(entry.id, entry.id, [Emit(event_of(entry, customers[entry.id], unit.now, url))])
+            files += [(entry.id, None, file) for file in entry.attachments]
+            ACCEPTED.labels(entry.channel, entry.kind).inc()
+        if files:
+            await store.add_files(unit.tx, files, unit.now + self.keep)
+        return fresh
+
+    async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> dict[UUID, Snapshot]:
+        known = await store.snapshots(unit.tx, (c for e in entries for c in e.contacts))
+        found: dict[UUID, Snapshot] = {}
+        customers: dict[UUID, dict[str, Any]] = {}
+        contacts: dict[Contact, dict[str, Any]] = {}
+        for entry in entries:
+            snapshot = next((known[c] for c in entry.contacts if c in known), None)
+            if snapshot is None:
+                snapshot = self._new(entry)
+                if entry.contacts:  # nobody can be known by nothing: without a contact no customer is made
+                    customers[snapshot.customer_id] = self._customer_row(entry, snapshot, unit.now)
+                for contact in entry.contacts:
+                    contacts[contact] = {
+                        "kind": contact.kind, "value": contact.value, "customer_id": snapshot.customer_id
+                    }  # fmt: skip
+                    known[contact] = snapshot
+            words = entry.person
+            entry.language = entry.language or snapshot.language or language_of(f"{words.subject or ''} {words.text}")
+            found[entry.id] = snapshot
+        if customers:
+            await store.add_customers(unit.tx, list(customers.values()), list(contacts.values()))
+        return found
+
+    def _new(self, entry: Entry) -> Snapshot:
+        if entry.contacts:
+            customer = identity.customer_id(self.deployment, entry.contacts[0])
+        else:
+            customer = uuid5(entry.id, "customer")
+        return Snapshot(customer, self.default_tier)
+
+    def _customer_row(self, entry: Entry, snapshot: Snapshot, now: datetime) -> dict[str, Any]:
+        person = {name: value for name in KEPT_IN_DIRECTORY if (value := getattr(entry.person, name, None))}
+        return {
+            "customer_id": snapshot.customer_id,
+            "external_id": entry.contact("external"),
+            "tier": self.default_tier,
+            "language": entry.language,
+            "person": person,
+            "class": "customer",
+            "delete_after": None,
+        }

@@ -1,0 +1,169 @@
+"""Many posts, one transaction. It flushes at once when idle; what comes while a flush runs is the next batch.
+
+No timer and no waiting: under load requests gather behind the commit by themselves, and a lone caller pays nothing.
+The flush runs in its own task, so a client that goes away undoes nothing.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from prometheus_client import Gauge, Histogram
+from sqlalchemy.exc import DBAPIError
+
+from shared.base.db import is_transient
+from shared.base.errors import Problem
+from shared.base.runtime import LoopControl
+from shared.events.codec import TooLarge
+from shared.spine.unit import Work
+
+
+from .admission import Admission
+from .entry import Entry, same_body
+from .model import Case
+from .store import cases, entries
+
+log = structlog.get_logger()
+BATCH = Histogram("amends_accept_batch_rows", "Posts per transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+WAITING = Gauge("amends_accept_waiting", "Posts that wait for their transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller is told: their complaint, and whether it was kept by this very post."""
+
+    entry: Entry
+    reference: str
+    created_at: datetime
+    replayed: bool
+    anonymous: bool
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: Entry
+    done: asyncio.Future[Answer]
+
+
+class Coalescer:
+    """`put` waits for the transaction that kept the entry; `run` is the loop that makes these transactions."""
+
+    def __init__(
+        self, work: Work[Case], admission: Admission, *, rows: int = 256, size: int = 4 << 20, queue: int = 2048
+    ) -> None:
+        self._work, self._admission = work, admission
+        self._rows, self._size, self._limit, self._bytes_limit = rows, size, queue, 16 * size
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+
+    async def put(self, entry: Entry) -> Answer:
+        """Keep an entry. Raises Problem: 422 when its key was used with another body, 503 when the queue is full."""
+        if len(self._queue) >= self._limit or self._bytes >= self._bytes_limit:
+            raise Problem(503, "Busy", "Too many complaints at once; send it again.", headers={"Retry-After": "1"})
+        waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._bytes += entry.size
+        self._wake.set()
+        return await waiting.done
+
+    async def run(self, control: LoopControl) -> None:
+        """Flush until stopped; what waits then is still flushed."""
+        while True:
+            control.beat()
+            if batch := self._take():
+                await self._answer(batch)
+            elif control.stopping:
+                return
+            else:
+                await self._idle(control)
+
+    async def _idle(self, control: LoopControl) -> None:
+        self._wake.clear()
+        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(control.wake.wait())]
+        _, pending = await asyncio.wait(waits, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        control.wake.clear()
+
+    def _take(self) -> list[_Waiting]:
+        """The next batch: at least one, else as many as fit. A larger body makes its own transaction."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < self._rows:
+            entry = self._queue[0].entry
+            if batch and size + entry.size > self._size:
+                break
+            batch.append(self._queue.popleft())
+            size += entry.size
+        self._bytes -= size
+        WAITING.set(len(self._queue))
+        return batch
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        BATCH.observe(len(batch))
+        try:
+            answers = await self._work.db.retrying(lambda: self._flush([w.entry for w in batch]))
+        except Exception as error:
+            if is_transient(error):
+                log.warning("posts could not be kept", rows=len(batch), error=type(error).__name__)
+                self._refuse(batch, Problem(503, "Unavailable", "We cannot store now.", headers={"Retry-After": "2"}))
+            elif isinstance(error, (DBAPIError, TooLarge)) and len(batch) > 1:
+                # One entry is at fault: halves find it, and the others are kept.
+                await self._answer(batch[: len(batch) // 2])
+                await self._answer(batch[len(batch) // 2 :])
+            else:
+                log.error("a post was refused by the database", error=type(error).__name__)
+                self._refuse(batch, Problem(422, "Unprocessable content", "This content cannot be stored."))
+            return
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.done.done():
+                continue
+            if isinstance(answer, Problem):
+                waiting.done.set_exception(answer)
+            else:
+                waiting.done.set_result(answer)
+
+    @staticmethod
+    def _refuse(batch: Sequence[_Waiting], problem: Problem) -> None:
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_exception(problem)
+
+    async def _flush(self, batch: Sequence[Entry]) -> list[Answer | Problem]:
+        firsts: dict[object, Entry] = {}
+        for entry in batch:
+            firsts.setdefault(entry.id, entry)
+        async with self._work.unit(e.id for e in firsts.values()) as unit:
+            fresh = await self._admission.admit(unit, list(firsts.values()))
+            others = [e for e in batch if e.id not in fresh or firsts[e.id] is not e]
+            kept = await entries.kept(unit.tx, [e.id for e in others]) if others else {}
+            bodies = {
+                e.id: await cases.body_of(unit.tx, e.id) for e in others if kept[e.id].body_hash != e.body_hash
+            }
+            answers: list[Answer | Problem] = []
+            replays: Counter[str] = Counter()
+            for entry in batch:
+                if entry.id in fresh and firsts[entry.id] is entry:
+                    anonymous = not entry.contact("email") and not entry.contact("phone")
+                    answers.append(Answer(entry, entry.reference, unit.now, False, anonymous))
+                elif entry.id in bodies and not same_body(bodies[entry.id] or "", entry.body):
+                    answers.append(_reused())
+                else:
+                    first = kept[entry.id]
+                    replays[entry.source] += 1
+                    answers.append(Answer(entry, first.reference, first.created_at, True, first.anonymous))
+            await entries.count_replays(unit.tx, replays)
+        return answers
+
+
+def _reused() -> Problem:
+    return Problem(
+        422,
+        "Idempotency key reused",
+        "This key was used before with another body; nothing was changed.",
+        errors=[{"pointer": "", "detail": "differs from the body that this key was first used with"}],
+    )

@@ -1,0 +1,149 @@
+"""What a customer says later about a known complaint, and what follows from it. Pure.
+
+Every command changes the view that the customer sees and yields the event that tells the other services. A word
+that makes no sense now (disputing what is not decided) is refused with 409 and the words that are possible.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.base.errors import Conflict
+from shared.events import intake as ev
+from shared.events.common import Attachment
+from shared.spine.effects import Effect, Emit
+
+from .entry import clip
+from .model import Case
+
+CHASE_DAYS = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Said:
+    """One later word: its own id, how and when it came, and its text."""
+
+    id: UUID
+    channel: str
+    text: str = ""
+    received_at: datetime | None = None
+    promised_at: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
+    file_names: dict[UUID, str] = field(default_factory=dict)
+    thread: ev.MailThread | None = None
+    answers_letter: UUID | None = None
+    by_staff: bool = False
+
+
+def _common(case: Case, said: Said, now: datetime) -> dict[str, Any]:
+    assert case.origin
+    text, _ = clip(said.text)
+    person = ev.Person(text=text or None, file_names=said.file_names)
+    return {
+        "customer_id": case.origin.customer_id,
+        "channel": said.channel,
+        "received_at": said.received_at or now,
+        "personal": {case.origin.customer_id: person} if text or said.file_names else {},
+    }
+
+
+def message(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """More from the customer: an answer, a correction, a file."""
+    case.asked, case.answer_by = None, None
+    if case.stage == "waiting_customer":
+        case.stage = "assigned"
+    case.note(said.received_at or now, "message", text=said.text[:2000])
+    yield Emit(
+        ev.CustomerReplied(
+            message_id=said.id,
+            attachments=said.attachments,
+            thread=said.thread,
+            answers_letter=said.answers_letter,
+            **_common(case, said, now),
+        )
+    )
+
+
+def chase(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """Where does the answer stay? Counted in seven days."""
+    at = said.received_at or now
+    case.chased_at = [t for t in case.chased_at if at - t < CHASE_DAYS] + [at]
+    case.note(at, "chase", text=said.text[:2000])
+    yield Emit(ev.ComplaintChased(count_7d=len(case.chased_at), **_common(case, said, now)))
+
+
+def withdraw(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer takes the complaint back."""
+    _only(case, case.open, "It is not open any more.")
+    case.stage = "withdrawn"
+    case.note(said.received_at or now, "withdrawn")
+    by = "staff_confirmed" if said.by_staff else "customer"
+    yield Emit(ev.ComplaintWithdrawn(by=by, **_common(case, said, now)))
+
+
+def accept(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer accepts what was decided."""
+    _only(case, case.stage in ("decided", "answered", "resolved", "closed"), "There is no decision to accept yet.")
+    case.note(said.received_at or now, "accepted")
+    yield Emit(ev.OutcomeAccepted(**_common(case, said, now)))
+
+
+def dispute(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer does not accept what was decided."""
+    _only(case, case.stage in ("decided", "answered", "resolved"), "There is no decision to dispute now.")
+    case.stage = "disputed"
+    case.note(said.received_at or now, "disputed", text=said.text[:2000])
+    yield Emit(ev.OutcomeDisputed(**_common(case, said, now)))
+
+
+def reopen(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """It is not solved after all."""
+    _only(case, case.stage in ("answered", "resolved", "closed"), "It is still being worked on.")
+    case.note(said.received_at or now, "reopen_asked", text=said.text[:2000])
+    yield Emit(ev.ReopenRequested(**_common(case, said, now)))
+
+
+def ask_for_manager(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer wants to speak to somebody above the handler."""
+    case.note(said.received_at or now, "manager_asked")
+    yield Emit(ev.ManagerRequested(**_common(case, said, now)))
+
+
+def call_me(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer wants to be called."""
+    case.note(said.received_at or now, "call_asked")
+    yield Emit(ev.CallbackRequested(request_id=said.id, promised_at=said.promised_at, **_common(case, said, now)))
+
+
+Command = Callable[[Case, Said, datetime], Iterable[Effect]]
+COMMANDS: dict[str, Command] = {
+    "messages": message,
+    "withdraw": withdraw,
+    "accept": accept,
+    "dispute": dispute,
+    "ask-for-manager": ask_for_manager,
+    "call-me": call_me,
+    "reopen": reopen,
+}
+NEEDS_TEXT = frozenset({"messages"})
+
+
+def possible(case: Case) -> list[str]:
+    """The words that make sense now, as the tracking page offers them."""
+    allowed = ["messages"]
+    if case.stage in ("answered", "resolved"):
+        allowed += ["accept", "dispute"]
+    if case.open:
+        allowed += ["ask-for-manager", "call-me"]
+        if case.stage not in ("answered", "resolved"):
+            allowed += ["withdraw"]
+    if case.stage in ("resolved", "closed"):
+        allowed += ["reopen"]
+    return allowed
+
+
+def _only(case: Case, condition: bool, detail: str) -> None:
+    if not condition:
+        raise Conflict(detail, allowed=possible(case))

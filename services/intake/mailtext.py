@@ -1,0 +1,184 @@
+"""Words out of the bytes of a mail: charsets, encoded headers, HTML, and what is new in a reply. Pure.
+
+Nothing here raises for any input: what cannot be read becomes U+FFFD, NUL and lone surrogates go.
+"""
+
+import binascii
+import html
+import re
+from dataclasses import dataclass
+
+# Labels that mail uses for less than it sends: each is read as the larger set that really occurs.
+_WIDER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030", "x-gbk": "gb18030", "cp936": "gb18030",
+    "big5": "big5hkscs", "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "ks_c_5601": "cp949", "shift_jis": "cp932",
+    "shift-jis": "cp932", "x-sjis": "cp932", "sjis": "cp932", "iso-2022-jp": "iso2022_jp_ext", "iso-8859-1": "cp1252",
+    "latin1": "cp1252", "us-ascii": "ascii", "iso-8859-8-i": "iso-8859-8", "utf8": "utf-8", "unicode-1-1-utf-8": "utf-8",
+}  # fmt: skip
+_REFUSED = {"utf-7", "unicode-1-1-utf-7", "utf7", "x-unicode-2-0-utf-7"}  # hides markup in plain ASCII
+_NOT_TEXT = {"base64", "hex", "bz2", "zlib", "zip", "uu", "quopri", "rot13", "rot_13", "punycode", "idna", "undefined"}
+_ENCODED = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_BETWEEN = re.compile(r"(\?=)[ \t\r\n]+(=\?)")
+HEADER_LIMIT = 16_000
+HTML_LIMIT = 2_000_000
+
+
+def clean(text: str) -> str:
+    """Text as it can be stored: no NUL, no lone surrogates, one kind of line end."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    return plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8")
+
+
+def decode(data: bytes, charset: str | None) -> str:
+    """The text of bytes: by their label where it fits, else by what they are."""
+    label = (charset or "").strip().strip("\"'").lower()
+    name = _WIDER.get(label, label)
+    for attempt in (name, "utf-8", "gb18030"):
+        if not attempt or attempt in _REFUSED or attempt in _NOT_TEXT:
+            continue
+        try:
+            return clean(data.decode(attempt))
+        except (LookupError, UnicodeError, ValueError):
+            continue
+    fallback = name if name and name not in _REFUSED | _NOT_TEXT else "utf-8"
+    try:
+        return clean(data.decode(fallback, "replace"))
+    except (LookupError, ValueError):
+        return clean(data.decode("latin-1"))
+
+
+def header(raw: object) -> str:
+    """A header's text: unfolded, RFC 2047 words decoded also where they stand wrongly, raw 8-bit bytes read."""
+    text = str(raw)[:HEADER_LIMIT]
+    if not text.isascii():
+        text = decode(text.encode("utf-8", "surrogateescape"), None)
+    text = _BETWEEN.sub(r"\1\2", re.sub(r"[\r\n]+", "", text))
+    return clean(_ENCODED.sub(_encoded_word, text)).strip()
+
+
+def _encoded_word(match: re.Match[str]) -> str:
+    charset, how, payload = match[1].split("*")[0], match[2].lower(), match[3]
+    try:
+        if how == "b":
+            data = binascii.a2b_base64(payload + "=" * (-len(payload) % 4))
+        else:
+            data = binascii.a2b_qp(payload, header=True)
+    except (binascii.Error, ValueError):
+        return match[0]
+    return decode(data, charset)
+
+
+_TAG = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>|<[!?][^<>]*>")
+_BLOCKS = frozenset("p div br li tr h1 h2 h3 h4 h5 h6 table ul ol hr pre blockquote".split())
+_HIDDEN = frozenset("script style title template noscript".split())
+_SPACES = re.compile(r"[ \t\r\n\xa0]+")
+
+
+class _Page:
+    """Collects lines; what stands in block quotes begins with `> `, as in plain mail."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.line: list[str] = []
+        self.depth = 0
+
+    def words(self, raw: str) -> None:
+        text = _SPACES.sub(" ", html.unescape(raw))
+        self.line.append(text if self.line else text.lstrip())
+
+    def end_line(self) -> None:
+        text = "".join(self.line).strip()
+        if text:
+            self.lines.append("> " * self.depth + text)
+        self.line = []
+
+    def tag(self, name: str, closing: bool) -> None:
+        if name in _BLOCKS:
+            self.end_line()
+        if name == "blockquote":
+            self.depth = min(max(self.depth + (-1 if closing else 1), 0), 10)
+
+
+def from_html(source: str) -> str:
+    """The readable text of HTML. Linear in its length for any input, which the standard library's parser is not."""
+    source = source[:HTML_LIMIT]
+    page, at = _Page(), 0
+    while tag := _TAG.search(source, at):
+        page.words(source[at : tag.start()])
+        at = tag.end()
+        name = (tag[2] or "").lower()
+        if tag[0] == "<!--":
+            at = _after(source, "-->", at)
+        elif name in _HIDDEN and not tag[1]:
+            at = _after(source, f"</{name}", at)
+        elif name:
+            page.tag(name, bool(tag[1]))
+    page.words(source[at:])
+    page.end_line()
+    return clean("\n".join(page.lines))
+
+
+def _after(source: str, mark: str, at: int) -> int:
+    """The place behind `mark`; without one, the rest is hidden."""
+    found = re.compile(re.escape(mark), re.IGNORECASE).search(source, at)
+    return found.end() if found else len(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A mail's text taken apart: what the sender wrote now, their signature, and what is quoted."""
+
+    fresh: str
+    signature: str
+    quoted: str
+
+
+_QUOTE_STARTS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"^\s*-{2,}\s*(original|forwarded) (message|mail|appointment)\s*-{0,}\s*$",
+        r"^\s*-{2,}\s*(原始邮件|转发邮件|原邮件|回复的邮件|转发的邮件).{0,40}$",
+        r"^\s*[>*]?\s*(on|am|le|el|il|op|den)\b.{4,200}\b(wrote|schrieb|écrit|escribió|scritto|schreef|skrev)\s*:?\s*\*?$",
+        r"^\s*在\s*.{4,200}(写道|编写)\s*[:：]?\s*$",
+        r"^.{4,120}于.{4,80}写道\s*[:：]\s*$",
+        r"^\s*(发件人|寄件者|寄件人)\s*[:：].{0,200}$",
+        r"^.{0,120}<[^<>@\s]{1,100}@[^<>\s]{1,200}>.{0,30}(wrote|写道)\s*[:：]\s*$",
+        r"^\s*_{20,}\s*$",
+    )
+]
+_FROM_LINE = re.compile(r"^\s*\*?(from|von|de|da)\s*:\*?\s.{1,200}$", re.IGNORECASE)
+_NEXT_HEADER = re.compile(r"^\s*\*?(sent|date|to|subject|gesendet|datum|envoyé|enviado|inviato)\s*:", re.IGNORECASE)
+_ON_OPENS = re.compile(r"^\s*>?\s*On\s.{4,200}$", re.IGNORECASE)
+_WROTE_ENDS = re.compile(r"\bwrote\s*:\s*$", re.IGNORECASE)
+_SIGNATURE = re.compile(
+    r"^\s*(--\s?|—{1,3}\s?|_{3,}\s?|sent (from|via|with) (my |the |yahoo|outlook|mail|proton|samsung).{0,60}"
+    r"|get outlook for .{0,40}|发自我的.{0,40}|来自我的.{0,40}|从我的.{0,30}发送|发送自.{0,40})$",
+    re.IGNORECASE,
+)
+
+
+def split(text: str) -> Split:
+    """Take a reply apart by the marks that English and Chinese clients leave."""
+    lines = text.split("\n")[:20_000]
+    cut = next((n for n in range(len(lines)) if _begins_quote(lines, n)), len(lines))
+    fresh, quoted = lines[:cut], lines[cut:]
+    # Answers between quoted lines: what is not quoted is new, wherever it stands.
+    above = [line for line in fresh if not line.lstrip().startswith(">")]
+    quoted = [line for line in fresh if line.lstrip().startswith(">")] + quoted
+    mark = next((n for n, line in enumerate(above) if len(line) < 200 and _SIGNATURE.match(line)), len(above))
+    signature = above[mark:] if len(above) - mark <= 15 else []
+    body = above[: len(above) - len(signature)]
+    return Split("\n".join(body).strip(), "\n".join(signature).strip(), "\n".join(quoted).strip())
+
+
+def _begins_quote(lines: list[str], n: int) -> bool:
+    line = lines[n]
+    if not line.strip() or len(line) > 400:
+        return False
+    if any(pattern.match(line) for pattern in _QUOTE_STARTS):
+        return True
+    following = lines[n + 1 : n + 4]
+    if _FROM_LINE.match(line):
+        return any(_NEXT_HEADER.match(other) for other in following)
+    # "On Tuesday ... someone" broken over lines, "wrote:" at the end of the second or third.
+    return bool(_ON_OPENS.match(line)) and any(len(f) < 400 and _WROTE_ENDS.search(f) for f in following[:2])

@@ -1,0 +1,85 @@
+"""The process in which mail is parsed: `python -m services.intake.mailworker MEMORY SECONDS`.
+
+It reads frames from standard input and writes one to standard output for each: four bytes of length, then the bytes.
+A request is a mail; an answer is a JSON head, a zero byte, and the files' bytes one after another. Hostile mail can
+make this process die, and nothing else: memory and time are limited, and it holds no connection and no secret.
+"""
+
+import dataclasses
+import json
+import resource
+import signal
+import sys
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from . import mail
+
+LENGTH = 4
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame; None at the end of the stream."""
+    head = stream.read(LENGTH)
+    if len(head) < LENGTH:
+        return None
+    return stream.read(int.from_bytes(head, "big"))
+
+
+def write_frame(stream: BinaryIO, data: bytes) -> None:
+    stream.write(len(data).to_bytes(LENGTH, "big"))
+    stream.write(data)
+    stream.flush()
+
+
+def pack(parsed: mail.Mail) -> bytes:
+    """A Mail as one frame."""
+    head = dataclasses.asdict(dataclasses.replace(parsed, files=[]))
+    head["files"] = [[file.name, file.media_type, len(file.content)] for file in parsed.files]
+    body = json.dumps(head, default=lambda value: value.isoformat()).encode()
+    return b"\x00".join((body, b"".join(file.content for file in parsed.files)))
+
+
+def unpack(frame: bytes) -> mail.Mail:
+    """The Mail of a frame."""
+    head, _, content = frame.partition(b"\x00")
+    fields: dict[str, Any] = json.loads(head)
+    files, at = [], 0
+    for name, media_type, size in fields.pop("files"):
+        files.append(mail.File(name, media_type, content[at : at + size]))
+        at += size
+    for name in ("date", "received_at"):
+        fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
+    for name in ("replies_to", "recipients"):
+        fields[name] = tuple(fields[name])
+    fields["bounce"] = mail.Bounce(**fields["bounce"]) if fields["bounce"] else None
+    return mail.Mail(files=files, **fields)
+
+
+class OutOfTime(BaseException):
+    """Not an Exception: nothing in the parsing may take it for a broken part."""
+
+
+def _too_long(*_: object) -> None:
+    raise OutOfTime
+
+
+def main(memory: int, seconds: float) -> None:
+    """Parse until standard input ends."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when to stop; it closes the pipe
+    signal.signal(signal.SIGALRM, _too_long)
+    while (raw := read_frame(sys.stdin.buffer)) is not None:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            answer = pack(mail.parse(raw))
+        except (OutOfTime, MemoryError) as limit:
+            answer = json.dumps({"limit": type(limit).__name__}).encode()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        write_frame(sys.stdout.buffer, answer)
+        del raw, answer
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))

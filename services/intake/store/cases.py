@@ -1,0 +1,149 @@
+"""The customer's view of complaints: what the spine loads and saves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake import tables as t
+from services.intake.model import Case, Clock, Entry, Letter, Origin
+from shared.base import sql
+from shared.events.common import Staff
+
+# A complaint may be known by its own row, by events, or by both.
+_LOAD = text(
+    "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, c.phone, "
+    "t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
+    "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
+).columns(t.tracking.c.document)
+_BY_REFERENCE = select(t.complaint.c.complaint_id)
+
+
+class Store:
+    """Loads and saves cases; two statements to save, whatever the number."""
+
+    async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+        """The cases of these ids; a new one where nothing is known."""
+        rows = await tx.execute(_LOAD, {"ids": list(ids)})
+        return {row.id: _case(row) for row in rows}
+
+    async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
+        """Write the views, and the letters that are new in them."""
+        await sql.upsert(tx, t.tracking, [_row(case) for case in cases])
+        letters = [_letter_row(case.complaint_id, new) for case in cases for new in case.new_letters]
+        await sql.insert(tx, t.letter, letters, ignore="letter_id")
+        for case in cases:
+            case.new_letters.clear()
+
+
+async def id_of(tx: AsyncConnection, reference: str) -> UUID | None:
+    """The complaint with this reference."""
+    found: UUID | None = await tx.scalar(_BY_REFERENCE.where(t.complaint.c.reference == reference))
+    return found
+
+
+async def letters_of(tx: AsyncConnection, complaint_id: UUID) -> list[Letter]:
+    """The letters that went out about one complaint, the oldest first."""
+    columns = (c for c in t.letter.c if c.name not in ("complaint_id", "class", "delete_after", "legal_hold"))
+    rows = await tx.execute(
+        select(*columns).where(t.letter.c.complaint_id == complaint_id).order_by(t.letter.c.sent_at)
+    )
+    return [Letter(**row._mapping) for row in rows]
+
+
+async def body_of(tx: AsyncConnection, complaint_id: UUID) -> str | None:
+    """What was sent when the complaint came in, as JSON."""
+    query = select(t.complaint.c.body).where(t.complaint.c.complaint_id == complaint_id)
+    found: str | None = await tx.scalar(query)
+    return found
+
+
+async def add_message(
+    tx: AsyncConnection, *, message_id: UUID, complaint_id: UUID, kind: str, source: str, body: str, now: datetime
+) -> bool:
+    """Keep a later word. False when this id is kept already."""
+    row = {
+        "message_id": message_id, "complaint_id": complaint_id, "kind": kind, "source": source, "body": body,
+        "received_at": now, "class": "message",
+    }  # fmt: skip
+    return bool(await sql.insert(tx, t.message, [row], ignore="message_id", returning="message_id"))
+
+
+async def message(tx: AsyncConnection, message_id: UUID) -> tuple[UUID, str, str] | None:
+    """Complaint, kind and body of a kept word."""
+    m = t.message.c
+    row = (await tx.execute(select(m.complaint_id, m.kind, m.body).where(m.message_id == message_id))).one_or_none()
+    return (row.complaint_id, row.kind, row.body) if row else None
+
+
+def _case(row: Any) -> Case:
+    case = Case(row.id)
+    if row.reference is not None:
+        case.origin = Origin(
+            row.reference, row.kind, row.channel, row.source, row.customer_id, row.language, row.received_at,
+            row.email, row.phone,
+        )  # fmt: skip
+        case.note(row.received_at, "received", channel=row.channel)
+    if row.version is not None:
+        _fill(case, row.version, row.document)
+    return case
+
+
+def _fill(case: Case, version: int, doc: dict[str, Any]) -> None:
+    case.version, case.stage, case.cause, case.overall = version, doc["stage"], doc.get("cause"), doc.get("overall")
+    case.handler = Staff(**doc["handler"]) if doc.get("handler") else None
+    case.lead = Staff(**doc["lead"]) if doc.get("lead") else None
+    case.clocks = [Clock(c["kind"], c["state"], datetime.fromisoformat(c["due_at"])) for c in doc["clocks"]]
+    case.asked = doc.get("asked")
+    case.answer_by = datetime.fromisoformat(doc["answer_by"]) if doc.get("answer_by") else None
+    case.chased_at = [datetime.fromisoformat(at) for at in doc["chased_at"]]
+    case.timeline = [Entry(datetime.fromisoformat(e["at"]), e["what"], e["with"]) for e in doc["timeline"]]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _row(case: Case) -> dict[str, Any]:
+    document = {
+        "stage": case.stage,
+        "cause": case.cause,
+        "overall": case.overall,
+        "handler": case.handler.model_dump() if case.handler else None,
+        "lead": case.lead.model_dump() if case.lead else None,
+        "clocks": [{"kind": c.kind, "state": c.state, "due_at": _iso(c.due_at)} for c in case.clocks],
+        "asked": case.asked,
+        "answer_by": _iso(case.answer_by),
+        "chased_at": [_iso(at) for at in case.chased_at],
+        "timeline": [{"at": _iso(e.at), "what": e.what, "with": _plain(e.with_)} for e in case.timeline],
+    }
+    return {
+        "complaint_id": case.complaint_id,
+        "version": case.version,
+        "open": case.open,
+        "handler_id": case.handler.id if case.handler else None,
+        "cause": case.cause,
+        "document": document,
+    }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _letter_row(complaint_id: UUID, new: Letter) -> dict[str, Any]:
+    return {
+        "letter_id": new.letter_id,
+        "complaint_id": complaint_id,
+        "message_id": new.message_id,
+        "kind": new.kind,
+        "language": new.language,
+        "subject": new.subject,
+        "text": new.text,
+        "sent_at": new.sent_at,
+        "decision_id": new.decision_id,
+        "class": "letter",
+    }

@@ -1,0 +1,178 @@
+"""Intake's own tables. What nobody queries by lives in one document column."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+metadata = MetaData()
+_time = DateTime(timezone=True)
+
+
+def _kept() -> tuple[Column[str], Column[object], Column[bool]]:
+    """What stands on every stored object that holds customers' data."""
+    return (
+        Column("class", Text, nullable=False),
+        Column("delete_after", _time),
+        Column("legal_hold", Boolean, nullable=False, default=False),
+    )
+
+
+# One row per complaint, question, praise or suggestion, as it came in; never changed.
+complaint = Table(
+    "complaint",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("customer_id", UUID, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("body", Text, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("received_at", _time, nullable=False),
+    Column("created_at", _time, nullable=False),
+    Column("probe", Text),
+    *_kept(),
+)
+# Where each complaint stands, for its customer: made from the events of the other services.
+tracking = Table(
+    "tracking",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("handler_id", Text),
+    Column("cause", Text),
+    Column("document", JSONB, nullable=False),
+)
+letter = Table(
+    "letter",
+    metadata,
+    Column("letter_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sent_at", _time, nullable=False),
+    Column("decision_id", UUID),
+    *_kept(),
+)
+# Everything said later about a complaint; its primary key is what makes a repeated command one command.
+message = Table(
+    "message",
+    metadata,
+    Column("message_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", _time, nullable=False),
+    *_kept(),
+)
+customer = Table(
+    "customer",
+    metadata,
+    Column("customer_id", UUID, primary_key=True),
+    Column("external_id", Text, unique=True),
+    Column("tier", Text, nullable=False),
+    Column("language", Text),
+    Column("relation", Text),
+    Column("since", _time),
+    Column("person", JSONB, nullable=False),
+    *_kept(),
+)
+# One contact belongs to one customer; kind is external, email or phone.
+contact = Table(
+    "contact",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("customer_id", UUID, nullable=False),
+)
+file = Table(
+    "file",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    *_kept(),
+)
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("attachment_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("message_id", UUID),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    *_kept(),
+)
+# The bytes of a mail, once, however often they arrive.
+raw_mail = Table(
+    "raw_mail",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    *_kept(),
+)
+# One row per arrival of a mail. `outcome` is null until the second transaction: the gap of the reconciliation.
+mail = Table(
+    "mail",
+    metadata,
+    Column("raw_id", UUID, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("seen_at", _time, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("retry_at", _time, nullable=False),
+    Column("outcome", Text),
+    Column("reason", Text),
+    Column("complaint_id", UUID),
+    Column("decided_at", _time),
+)
+# What a mail says, by Message-ID and decoded content: the unique row that makes the second one a duplicate.
+mail_content = Table(
+    "mail_content",
+    metadata,
+    Column("content_id", UUID, primary_key=True),
+    Column("raw_id", UUID, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("complaint_id", UUID),
+)
+call = Table(
+    "call",
+    metadata,
+    Column("call_key", UUID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("complaint_id", UUID),
+    Column("said", Text, nullable=False),
+    Column("settle_at", _time),
+    Column("seen_at", _time, nullable=False),
+    *_kept(),
+)
+# Replays of keyed posts, counted: the only number that rows do not show by themselves.
+replayed = Table(
+    "replayed",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+channel_key = Table(
+    "channel_key",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", _time, nullable=False),
+    Column("expires_at", _time),
+    Column("revoked_at", _time),
+)
