@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 from alembic.config import Config
@@ -13,11 +12,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.base.db import dialect_url
 
+ROOT = Path(__file__).parents[2]
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('amends.migrate', 0))"
 
 
 def _scripts(room: str) -> ScriptDirectory:
-    folder = Path(str(files("shared" if room == "spine" else f"services.{room}"))) / "migrations"
+    folder = ROOT / ("shared" if room == "spine" else f"services/{room}") / "migrations"
     return ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
 
 

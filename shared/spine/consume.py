@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -104,11 +104,7 @@ class Consumer(Generic[S]):
             if self._tripped and not await self._reset_breaker(ctl):
                 continue
             polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
-            records = [
-                Record(tp.partition, r.offset, r.key, r.headers, r.value) for tp, batch in polled.items() for r in batch
-            ]
-            for record in records:
-                self._next[record.partition] = record.offset + 1
+            records = await self._taken(client, polled)
             handled = await self._until_done(client, records, ctl)
             now = time.monotonic()
             if not handled and now - written > 1.0:
@@ -123,6 +119,25 @@ class Consumer(Generic[S]):
             busy = busy + 1 if handled else 0
             if busy > 1:
                 await asyncio.sleep(min(MAX_LINGER, 0.005 * busy))
+
+    async def _taken(self, client: AIOKafkaConsumer, polled: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
+        """The records to look at: from our position on, which must not lie before what the topic still holds."""
+        records = []
+        for tp, batch in polled.items():
+            expected = self._next.get(tp.partition)
+            if expected is None:  # fetched before the seek that follows an assignment
+                continue
+            fresh = [r for r in batch if r.offset >= expected]
+            if fresh and fresh[0].offset > expected:
+                self._check_range(tp, expected, (await client.beginning_offsets([tp]))[tp])
+            if fresh:
+                self._next[tp.partition] = fresh[-1].offset + 1
+            records += [Record(tp.partition, r.offset, r.key, r.headers, r.value) for r in fresh]
+        return records
+
+    def _check_range(self, tp: TopicPartition, position: int, first: int) -> None:
+        if position and position < first:
+            raise OutOfRange(f"partition {tp.partition}: position {position}, the topic begins at {first}")
 
     async def _until_done(self, client: AIOKafkaConsumer, records: Sequence[Record], ctl: LoopControl) -> bool:
         """Apply a poll's records, repeating after passing failures; whether there was anything to handle."""
@@ -313,8 +328,7 @@ class Consumer(Generic[S]):
         tps = [TopicPartition(self.work.origin.topic, r.partition) for r in rows]
         first = await client.beginning_offsets(tps)
         for row, tp in zip(rows, tps, strict=True):
-            if row.next_offset and row.next_offset < first[tp]:
-                raise OutOfRange(f"partition {row.partition}: position {row.next_offset}, topic begins at {first[tp]}")
+            self._check_range(tp, row.next_offset, first[tp])
             self._next[row.partition] = max(row.next_offset, first[tp])
             client.seek(tp, self._next[row.partition])
 

@@ -87,7 +87,7 @@ class Spine(Generic[S]):
                 if (await tx.execute(select(text("to_regclass(:name)")), {"name": table})).scalar_one() is None:
                     return f"schema {self.service} is not migrated: run `amends migrate`"
                 found = (await tx.execute(text(f"SELECT version_num FROM {table}"))).scalar_one_or_none()
-                if found != wanted:
+                if (found or "") != wanted:
                     return f"schema {self.service} ({room}) is at {found}, this version needs {wanted}"
             stamped = (await tx.execute(select(t.deployment.c.id))).scalar_one_or_none()
         if stamped != self.settings.deployment_id:

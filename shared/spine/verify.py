@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from .parking import Record
 
@@ -24,11 +24,14 @@ class Verdict:
 
 async def read(bootstrap: str, topic: str) -> AsyncIterator[Record]:
     """Every record of the topic from its beginning to where it ends now; joins no group."""
-    client = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    client = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     await client.start()
     try:
-        tps = [TopicPartition(topic, p) for p in sorted(await _partitions(client, topic))]
-        client.assign(tps)
+        tps = sorted(client.assignment())
+        if not tps:
+            raise LookupError(f"there is no topic {topic}")
         ends = await client.end_offsets(tps)
         await client.seek_to_beginning(*tps)
         open_ = {tp for tp in tps if ends[tp] > await client.position(tp)}
@@ -40,14 +43,6 @@ async def read(bootstrap: str, topic: str) -> AsyncIterator[Record]:
             open_ = {tp for tp in open_ if await client.position(tp) < ends[tp]}
     finally:
         await client.stop()
-
-
-async def _partitions(client: AIOKafkaConsumer, topic: str) -> set[int]:
-    await client.topics()
-    partitions: set[int] | None = client.partitions_for_topic(topic)
-    if not partitions:
-        raise LookupError(f"there is no topic {topic}")
-    return partitions
 
 
 async def verify(bootstrap: str, topic: str) -> Verdict:
