@@ -10,4 +10,5 @@ from tests.support.servers import (  # noqa: F401
     server_keys,
     server_ports,
     smtp_catcher,
+    topic,
 )

@@ -58,8 +58,11 @@ class TokenBook:
         """A new key; of a channel whose key was lost with tokens.json, the next one."""
         try:
             printed = self._amends("channel", "add", name, "--scopes", scopes, "--json")
-        except StackError:
-            printed = self._amends("channel", "rotate", name, "--json")
+        except StackError as refused:
+            try:
+                printed = self._amends("channel", "rotate", name, "--json")
+            except StackError:
+                raise refused from None
         return str(json.loads(printed)["key"])
 
 

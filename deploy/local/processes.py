@@ -57,6 +57,7 @@ class Child:
             self.wanted = True
             if self.exit_code() is None and self._process is not None:
                 return
+            self._sweep()
             self.started_at = time.monotonic()
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
@@ -99,15 +100,22 @@ class Child:
                     self._process.wait(timeout)
                 except subprocess.TimeoutExpired:
                     self.kill()
+                self._sweep()
             return self.exit_code()
 
     def kill(self) -> None:
         """End the program and all of its group at once (SIGKILL) and reap it."""
         self.wanted = False
+        if self.running:
+            self._sweep()
+        if self._process is not None:
+            self._process.wait()
+
+    def _sweep(self) -> None:
+        """SIGKILL what is left of the last run's group: helpers do not outlive their program."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
 
     def wait_ready(self, ready: Callable[[], bool], timeout: float = 60.0, poll: float = 0.05) -> None:
         """Wait until `ready()` is true. Raises StackError when the program ends first or `timeout` seconds pass."""
