@@ -1,0 +1,170 @@
+"""Applying the rules to a letter, and whether it may go out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..letter import Letter
+from .pii import find
+from .reading import CaseData, Doc, Span, read_letter, read_text
+from .rules import Level, Matrix, Rule, Words, matrix, rules
+from .structure import CHECKS, Place, place
+
+NOTHING = CaseData()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that fired, at characters `start` to `end` of the text."""
+
+    rule: str
+    level: Level
+    start: int
+    end: int
+    message: str
+    suggestion: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API and the command line show it."""
+        return {
+            "rule": self.rule,
+            "level": self.level,
+            "start": self.start,
+            "end": self.end,
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings of a letter, in the order of the text, and the gate's verdict."""
+
+    findings: tuple[Finding, ...]
+    warnings_allowed: int
+
+    @property
+    def gate(self) -> Literal["pass", "block"]:
+        """Blocked by any error, or by more warnings than allowed."""
+        warnings = sum(f.level == "warn" for f in self.findings)
+        return "block" if self.errors or warnings > self.warnings_allowed else "pass"
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that block by themselves."""
+        return [f for f in self.findings if f.level == "error"]
+
+    def as_json(self) -> dict[str, Any]:
+        """`{findings, gate}` of the contract."""
+        return {"findings": [f.as_json() for f in self.findings], "gate": self.gate}
+
+
+class Linter:
+    """The rules and the matrix. `only` limits it to some rules."""
+
+    def __init__(self, *, only: Iterable[str] | None = None) -> None:
+        self.rules: dict[str, Rule] = {i: r for i, r in rules().items() if only is None or i in set(only)}
+        self.matrix: Matrix = matrix()
+
+    def letter(self, letter: Letter, case: CaseData = NOTHING) -> Report:
+        """All rules on a structured letter."""
+        return self.check(read_letter(letter), letter.kind, case)
+
+    def text(self, text: str, language: str, kind: str, case: CaseData = NOTHING) -> Report:
+        """All rules on a text written by hand."""
+        return self.check(read_text(text, language), kind, case)
+
+    def check(self, doc: Doc, kind: str, case: CaseData = NOTHING) -> Report:
+        """All rules that apply to this kind of letter."""
+        found: list[Finding] = []
+        refusing = doc.refusing
+        for rule in self.rules.values():
+            level = self.matrix.level(rule.id, kind, free=not doc.structured)
+            if level == "off" or (rule.when == "refusal" and not refusing):
+                continue
+            words = doc.words.words[rule.id]
+            places = CHECKS[rule.id](doc, words, case) if rule.how == "code" else _by_words(doc, rule, words)
+            found += [Finding(rule.id, level, a, b, words.message, words.suggestion) for a, b in sorted(set(places))]
+        found.sort(key=lambda f: (f.start, f.rule))
+        return Report(tuple(found), self.matrix.warnings)
+
+    def slots(self, letter: Letter, case: CaseData = NOTHING) -> list[str]:
+        """The rules that the data in a template of fixed words can break: ids of those that fired.
+
+        The template's own words passed all rules when it was loaded.
+        """
+        fired = []
+        placeholder = _placeholder(letter.language)
+        for sentence in letter.sentences:
+            for value in sentence.slots.values():
+                if isinstance(value, str) and (any(p.search(value) for p in placeholder.match)):
+                    fired.append("D9")
+        texts = [letter.greeting, *(s.text for s in letter.sentences)]
+        if any(True for text in texts for _ in find(text, case.allowed)):
+            fired.append("G5")
+        if any(p.search(letter.greeting) for p in placeholder.match):
+            fired.append("D9")
+        if case.contacts is not None and case.recipient not in case.contacts:
+            fired.append("G11")
+        return sorted(set(fired))
+
+
+def _placeholder(language: str) -> Words:
+    from .rules import vocabulary
+
+    return vocabulary(language).words["D9"]
+
+
+def _by_words(doc: Doc, rule: Rule, words: Words) -> Iterator[Place]:
+    match rule.scope:
+        case "all":
+            for pattern in words.match:
+                yield from (m.span() for m in pattern.finditer(doc.text))
+        case "greeting":
+            at, text = doc.greeting
+            for pattern in words.match:
+                yield from ((at + m.start(), at + m.end()) for m in pattern.finditer(text))
+        case _:
+            spans = _scope(doc, rule.scope)
+            if rule.how == "missing":
+                yield from _missing(doc, spans, words)
+            elif rule.how == "needs":
+                yield from _needs(spans, words, around=rule.around)
+            else:
+                yield from _found(spans, words)
+
+
+def _scope(doc: Doc, scope: str) -> list[Span]:
+    spans = list(doc.spans)
+    match scope:
+        case "opening":
+            return spans[:2]
+        case "closing":
+            return spans[-2:]
+        case "cushion":
+            return spans[:3]
+        case _:
+            return spans
+
+
+def _found(spans: list[Span], words: Words) -> Iterator[Place]:
+    for span in spans:
+        if not span.exempt:
+            for pattern in words.match:
+                yield from ((span.start + m.start(), span.start + m.end()) for m in pattern.finditer(span.plain))
+
+
+def _missing(doc: Doc, spans: list[Span], words: Words) -> Iterator[Place]:
+    text = " ".join(s.text for s in spans)
+    if not any(p.search(text) for p in words.match):
+        yield place(spans[0]) if spans else (0, len(doc.text))
+
+
+def _needs(spans: list[Span], words: Words, *, around: bool) -> Iterator[Place]:
+    for n, span in enumerate(spans):
+        if span.exempt or not any(p.search(span.plain) for p in words.match):
+            continue
+        near = spans[max(0, n - 1) : n + 2] if around else [span]
+        text = " ".join(s.text for s in near)
+        if not all(p.search(text) for p in words.need):
+            yield place(span)

@@ -1,0 +1,132 @@
+"""The rules as data: read once, checked, with their patterns compiled."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+Level = Literal["error", "warn", "info", "off"]
+_MACRO = re.compile(r"<([A-Z]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, without words. Fields as described in rules.yaml."""
+
+    id: str
+    how: str
+    why: str
+    scope: str = "sentence"
+    when: str = ""
+    quotes: bool = False
+    case: bool = False
+    around: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One rule in one language: its patterns, further patterns by name, what is wrong and what to write instead."""
+
+    match: tuple[re.Pattern[str], ...]
+    need: tuple[re.Pattern[str], ...]
+    named: Mapping[str, re.Pattern[str]]
+    asks: Mapping[str, re.Pattern[str]]
+    message: str
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """How the part of a hand-written sentence is told; `first` of the body's sentences, or only the `last` ones."""
+
+    part: str
+    match: re.Pattern[str]
+    first: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A language as the linter sees it."""
+
+    sentence: re.Pattern[str]
+    greeting: re.Pattern[str]
+    signature: re.Pattern[str]
+    refuse: re.Pattern[str]
+    date: re.Pattern[str]
+    cues: tuple[Cue, ...]
+    words: Mapping[str, Words]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rule and kind → level, and how many warnings pass."""
+
+    warnings: int
+    levels: Mapping[str, Mapping[str, Level]]
+    free_text: Mapping[str, Level]
+
+    def level(self, rule: str, kind: str, *, free: bool) -> Level:
+        """How serious a finding of this rule is in this kind of letter; in free text some only warn."""
+        level = self.levels[rule][kind]
+        return self.free_text.get(rule, level) if free and level == "error" else level
+
+
+def _yaml(name: str) -> Any:
+    path = files("services.notifier") / "data" / "rules" / f"{name}.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """All rules by id."""
+    return {id_: Rule(id=id_, **entry) for id_, entry in _yaml("rules").items()}
+
+
+@cache
+def matrix() -> Matrix:
+    """The committed matrix kind × rule."""
+    raw = _yaml("matrix")
+    levels = {rule: dict(zip(raw["kinds"], row, strict=True)) for rule, row in raw["levels"].items()}
+    return Matrix(raw["warnings"], levels, raw["free_text"])
+
+
+@cache
+def vocabulary(language: str) -> Vocabulary:
+    """The patterns of a language. Raises FileNotFoundError when there are none."""
+    raw = _yaml(language)
+    macros: dict[str, str] = {}
+    for name, pattern in raw["macros"].items():
+        macros[name] = _MACRO.sub(lambda m: macros[m[1]], pattern)
+
+    def compiled(pattern: str, *, case: bool = False) -> re.Pattern[str]:
+        whole = _MACRO.sub(lambda m: macros.get(m[1], m[0]), pattern)
+        return re.compile(whole, re.MULTILINE if case else re.MULTILINE | re.IGNORECASE)
+
+    def words(id_: str) -> Words:
+        entry = raw["rules"].get(id_, {})
+        message, suggestion = raw["say"][id_]
+        case = rules()[id_].case
+        named = {k: compiled(v) for k, v in entry.items() if isinstance(v, str)}
+        return Words(
+            match=tuple(compiled(p, case=case) for p in entry.get("match", ())),
+            need=tuple(compiled(p) for p in entry.get("need", ())),
+            named=named,
+            asks={k: compiled(v) for k, v in entry.get("asks", {}).items()},
+            message=message,
+            suggestion=suggestion,
+        )
+
+    return Vocabulary(
+        sentence=re.compile(raw["sentence"]),
+        greeting=compiled(raw["greeting"]),
+        signature=compiled(raw["signature"]),
+        refuse=compiled(macros["REFUSE"]),
+        date=compiled(macros["DATE"]),
+        cues=tuple(Cue(c["part"], compiled(c["match"]), c.get("first", 0), c.get("last", False)) for c in raw["parts"]),
+        words={id_: words(id_) for id_ in rules()},
+    )
