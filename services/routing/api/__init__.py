@@ -1,0 +1,16 @@
+"""HTTP → one call."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from . import cases, people, work
+from .base import Desk
+
+
+def routers(desk: Desk) -> Sequence[APIRouter]:
+    """All routes of routing."""
+    return (people.router(desk), cases.router(desk), work.router(desk))
+
+
+__all__ = ["routers"]

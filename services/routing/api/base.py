@@ -1,0 +1,84 @@
+"""What the routes share: the composed parts, who acts, and how a command reaches a case."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+
+from shared.base.errors import NotFound, Problem
+from shared.base.security import Role, caller
+from shared.spine.effects import Effect
+from shared.spine.spine import Spine
+
+from ..handlers import Offers
+from ..handlers.flow import Actor, Unchanged
+from ..model import Case
+from ..policy import Policy
+from ..store import Store, people
+
+READERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "service")
+WORKERS: tuple[Role, ...] = ("handler", "lead", "manager")
+STAFFERS: tuple[Role, ...] = ("lead", "manager", "ops", "service")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The composed parts that routes call."""
+
+    spine: Spine[Case]
+    store: Store
+    policy: Policy
+    offers: Offers
+    wake: Callable[[], None]  # starts a round: somebody came, or may do more than before
+
+    async def actor(self, request: Request) -> Actor:
+        """Who acts, with their entry in the staff list."""
+        who = caller(request)
+        async with self.spine.db.read() as tx:
+            return Actor(who.name, who.role, await people.get(tx, who.name))
+
+    async def case(self, complaint_id: UUID) -> Case:
+        """One case as it is. Raises NotFound."""
+        async with self.spine.db.read() as tx:
+            case = (await self.store.load(tx, [complaint_id]))[complaint_id]
+        if not case.known:
+            raise NotFound("case")
+        return case
+
+    async def command(
+        self,
+        complaint_id: UUID,
+        decide: Callable[[Case, datetime], Iterable[Effect]],
+        *,
+        expected: int | None = None,
+    ) -> Case:
+        """Apply one command; a command that was carried out before gives the case as it is."""
+
+        def known(case: Case, now: datetime) -> Iterable[Effect]:
+            if not case.known:
+                raise NotFound("case")
+            return list(decide(case, now))
+
+        try:
+            return await self.spine.work.command(complaint_id, known, expected=expected)
+        except Unchanged:
+            return await self.case(complaint_id)
+
+
+def expected(request: Request, version: int | None) -> int | None:
+    """The version that the caller saw: from the body, or from `If-Match`. Raises Problem 400 for another tag."""
+    tag = request.headers.get("if-match")
+    if version is not None or tag is None or tag == "*":
+        return version
+    plain = tag.removeprefix("W/").strip('"')
+    if not plain.isdecimal():
+        raise Problem(400, "Bad request", 'If-Match takes the version of the case: "3".')
+    return int(plain)
+
+
+def tagged(case: Case) -> dict[str, Any]:
+    """The headers that carry the version."""
+    return {"ETag": f'"{case.version}"'}

@@ -1,0 +1,295 @@
+"""What callers may send, field by field; nothing unknown is accepted."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from shared.events.common import Apology, CallToAction, Cause, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
+
+from ..model import Handler, Presence, Shift
+
+_CAUSES = {
+    c.split("_")[0]: c
+    for c in (
+        "C1_product_quality", "C2_repair_quality", "C3_network_defect", "C4_agent_error", "C5_staff_service",
+        "C6_policy_disagreement", "C7_beyond_own_standard", "C8_measuring_gap", "C9_unmet_excessive",
+    )
+}  # fmt: skip
+
+
+def _clean(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("NUL is not text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a lone surrogate is not text") from None
+    return text
+
+
+def _plausible(moment: datetime) -> datetime:
+    """Times at the edge of the calendar cannot be moved to UTC, and nobody's complaint is there."""
+    if not 1900 <= moment.year <= 2200:
+        raise ValueError("the year must be between 1900 and 2200")
+    return moment.astimezone(UTC)
+
+
+def _iso_day(day: date) -> str:
+    if not 1900 <= day.year <= 2200:
+        raise ValueError("the year must be between 1900 and 2200")
+    return day.isoformat()
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Day = Annotated[date, AfterValidator(_iso_day)]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_clean)]
+Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_clean)]
+Id = Annotated[str, StringConstraints(pattern=r"^[\w.@-]{1,64}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Amount = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, allow_inf_nan=False)]
+AnyCause = Annotated[Cause, BeforeValidator(lambda c: _CAUSES.get(c, c) if isinstance(c, str) else c)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Command(Body):
+    """Any command on a case; with `version` it is refused (409) when the case has changed since."""
+
+    version: int | None = Field(None, ge=0)
+
+
+class ShiftIn(Body):
+    """ISO weekdays (1 Monday - 7 Sunday) and HH:MM in the handler's zone; may cross midnight."""
+
+    days: Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=1, max_length=7)]
+    start: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    end: Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+
+
+class HandlerIn(Body):
+    """A handler's entry. `authority`: the highest amount per currency that he may grant; empty means no limit."""
+
+    name: Short
+    role_title: Short
+    contact: Short
+    tiers: list[Short] = Field(max_length=20)
+    skills: dict[Short, Annotated[int, Field(ge=1, le=5)]] = Field(max_length=50)
+    languages: list[Literal["zh", "en"]] = Field(min_length=1)
+    capacity: int = Field(ge=0, le=1000)
+    authority: dict[Currency, Amount] = {}
+    permissions: list[Short] = Field([], max_length=20)
+    calendar: Short = "24x7"
+    zone: str = "UTC"
+    shifts: list[ShiftIn] = Field([], max_length=50)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not a time zone") from None
+        return zone
+
+    def handler(self, handler_id: str) -> Handler:
+        """The model; presence is not part of it."""
+        return Handler(
+            id=handler_id,
+            name=self.name,
+            role_title=self.role_title,
+            contact=self.contact,
+            tiers=frozenset(self.tiers),
+            skills=dict(self.skills),
+            languages=frozenset(self.languages),
+            capacity=self.capacity,
+            authority={currency: str(amount) for currency, amount in self.authority.items()},
+            permissions=frozenset(self.permissions),
+            calendar=self.calendar,
+            zone=self.zone,
+            shifts=tuple(Shift(tuple(s.days), s.start, s.end) for s in self.shifts),
+        )
+
+
+class PresenceIn(Body):
+    """`{"presence": "available"}`, or the bare word."""
+
+    presence: Presence
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {"presence": value} if isinstance(value, str) else value
+
+
+class DeclineIn(Body):
+    reason: Short = "no reason given"
+
+
+class ContactIn(Command):
+    direction: Literal["in", "out"]
+    channel: Short = "phone"
+    outcome: Literal["reached", "no_answer", "voicemail", "wrong_number"]
+    at: Moment | None = Field(None, description="Now, when it is missing")
+    summary: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_clean)] = ""
+    call_id: Short | None = None
+    customer_confirmed_resolved: bool = False
+
+
+class EnquiryIn(Command):
+    to: Short
+    question: Long
+    due: Moment
+
+
+class AnswerIn(Command):
+    answer: Long
+
+
+class AskIn(Command):
+    text: Long
+    answer_by: Moment
+
+
+class TextIn(Command):
+    text: Long
+
+
+class FileIn(Command):
+    """A stored file by reference."""
+
+    name: Short
+    media_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,100}/[\w.+-]{1,100}$")]
+    size: int = Field(ge=0, le=1 << 40)
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class TransferIn(Command):
+    """To a handler, or (without `to`) back to a queue: the present one when none is named."""
+
+    to: Id | None = None
+    queue: Short | None = None
+    reason: Short
+    note: Long | None = Field(None, description="What the next one has to know")
+
+
+class ReasonIn(Command):
+    reason: Short = "asked by the handler"
+
+
+class RemedyDoneIn(Command):
+    remedy_id: Short
+    at: Moment | None = None
+    evidence: Short
+
+
+class ReferIn(Command):
+    body: Short
+
+
+class FactIn(Body):
+    text: Short
+    source: Short
+    date: Day
+
+
+class ApologyIn(Body):
+    kind: Literal["responsibility", "regret"]
+    for_: Short = Field(alias="for")
+
+
+class IssueIn(Body):
+    id: Id
+    what: Short
+    finding: Finding
+    request: RequestOutcome
+    facts: list[FactIn] = Field([], max_length=50)
+    reason: Annotated[str, StringConstraints(max_length=4000), AfterValidator(_clean)] = ""
+    apology: ApologyIn | None = None
+
+    def issue(self) -> Issue:
+        facts = tuple(Fact(text=f.text, source=f.source, date=str(f.date)) for f in self.facts)
+        apology = Apology(kind=self.apology.kind, for_=self.apology.for_) if self.apology else None
+        return Issue(
+            id=self.id, what=self.what, finding=self.finding, request=self.request, facts=facts, reason=self.reason,
+            apology=apology,
+        )  # fmt: skip
+
+
+class RemedyIn(Body):
+    """`by`: the ISO date by which `actor` does it."""
+
+    id: Id | None = None
+    type: Short
+    class_: Literal["redress", "goodwill", "refund", "correction"] = Field(alias="class")
+    amount: Amount | None = None
+    currency: Currency | None = None
+    item: Short | None = None
+    by: Day
+    actor: Short
+    issue: Id
+
+    def remedy(self, n: int) -> Remedy:
+        return Remedy(
+            id=self.id or f"r{n}",
+            type=self.type,
+            remedy_class=self.class_,
+            amount=None if self.amount is None else f"{self.amount:f}",
+            currency=self.currency,
+            item=self.item,
+            by=str(self.by),
+            actor=self.actor,
+            issue=self.issue,
+        )
+
+    @model_validator(mode="after")
+    def _with_currency(self) -> "RemedyIn":
+        if self.amount is not None and self.currency is None:
+            raise ValueError("an amount needs its currency")
+        return self
+
+
+class CallToActionIn(Body):
+    action: Short
+    channel: Short
+    contact: Short
+    by: Day
+    bring: Short | None = None
+
+
+class DecideIn(Command):
+    """The decision record; the overall outcome is derived from the issues' findings."""
+
+    examined: list[Short] = Field(max_length=50)
+    issues: list[IssueIn] = Field(min_length=1, max_length=50)
+    remedies: list[RemedyIn] = Field([], max_length=50)
+    calls_to_action: list[CallToActionIn] = Field([], max_length=10)
+    cause: AnyCause
+    improvement: Short | None = None
+
+    def record(self) -> Decision:
+        """The record as events carry it; remedies without an id are numbered r1, r2, …"""
+        return Decision(
+            examined=tuple(self.examined),
+            issues=tuple(i.issue() for i in self.issues),
+            remedies=tuple(r.remedy(n) for n, r in enumerate(self.remedies, 1)),
+            calls_to_action=tuple(
+                CallToAction(action=c.action, channel=c.channel, contact=c.contact, by=str(c.by), bring=c.bring)
+                for c in self.calls_to_action
+            ),
+            improvement=self.improvement,
+        )

@@ -1,0 +1,118 @@
+"""Reading cases: lists, search, one case, its history, its explanation, the whole file."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.base.security import allow, caller
+
+from .. import explain
+from ..matching import match
+from ..model import Case
+from ..states import STATES
+from ..store import people, rounds, views
+from .base import READERS, WORKERS, Desk, tagged
+from .documents import case_document
+
+log = structlog.get_logger()
+# Bookkeeping of the file itself that a customer's or an outside body's copy does not need.
+_INTERNAL = ("note", "lead_called")
+
+
+def router(desk: Desk) -> APIRouter:
+    """The routes that read."""
+    routes = APIRouter(prefix="/v1/cases", tags=["cases"])
+
+    @routes.get("")
+    @allow(*READERS)
+    async def list_cases(
+        q: Annotated[str | None, Query(max_length=200)] = None,
+        state: Annotated[list[str] | None, Query()] = None,
+        handler: str | None = None,
+        queue: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> list[dict[str, Any]]:
+        """Cases in the order of work. `q`: the beginning of a name, a phone number's end, a reference, an order."""
+        wanted = [s for s in state or () if s in STATES]
+        if state and not wanted:
+            return []
+        if q and ("\x00" in q or not q.isprintable()):
+            return []
+        async with desk.spine.db.read() as tx:
+            return await views.cases(tx, q=q, state=wanted, handler=handler, queue=queue, limit=limit)
+
+    @routes.get("/{complaint_id}")
+    @allow(*READERS)
+    async def get_case(request: Request, response: Response, complaint_id: UUID) -> dict[str, Any]:
+        """One case with the commands that are possible now."""
+        case = await read_case(desk, request, complaint_id)
+        response.headers.update(tagged(case))
+        return case_document(case, await desk.actor(request))
+
+    @routes.get("/{complaint_id}/explanation")
+    @allow(*READERS)
+    async def get_explanation(complaint_id: UUID) -> dict[str, Any]:
+        """Every candidate, why chosen or refused, and the scores; of a waiting case as it stands now."""
+        return await explained(desk, await desk.case(complaint_id))
+
+    @routes.get("/{complaint_id}/history")
+    @allow(*READERS)
+    async def get_history(request: Request, complaint_id: UUID) -> list[dict[str, Any]]:
+        """Everything that happened, the words of both sides included."""
+        await read_case(desk, request, complaint_id)
+        async with desk.spine.db.read() as tx:
+            return await views.history(tx, complaint_id)
+
+    @routes.get("/{complaint_id}/file")
+    @allow(*WORKERS, "approver", "auditor", "quality")
+    async def get_file(request: Request, complaint_id: UUID) -> dict[str, Any]:
+        """The complete bundle: case, conversation and acts, offers, explanation. Internal notes stay inside."""
+        case = await read_case(desk, request, complaint_id)
+        actor = await desk.actor(request)
+        async with desk.spine.db.read() as tx:
+            history = await views.history(tx, complaint_id)
+            offers = await views.offers(tx, complaint_id)
+        return {
+            "case": case_document(case, actor),
+            "history": [entry for entry in history if entry["kind"] not in _INTERNAL],
+            "offers": offers,
+            "explanation": await explained(desk, case),
+        }
+
+    return routes
+
+
+async def read_case(desk: Desk, request: Request, complaint_id: UUID) -> Case:
+    """One case for somebody's eyes: who read it is logged."""
+    case = await desk.case(complaint_id)
+    log.info("case read", complaint_id=str(complaint_id), by=caller(request).name)
+    return case
+
+
+async def explained(desk: Desk, case: Case) -> dict[str, Any]:
+    """The kept explanation of a case that left the queue, or how matching stands for one that waits."""
+    async with desk.spine.db.read() as tx:
+        staff = {h.id: h for h in await people.everybody(tx)}
+        waiting = await rounds.waiting_one(tx, case.complaint_id)
+        kept = await rounds.explanation_of(tx, case.complaint_id)
+    if waiting is not None:
+        seen = match([waiting.waiting], list(staff.values()), waiting.now, desk.policy)
+        why = seen.explanations[case.complaint_id]
+        why.chosen = None  # nothing is given by looking
+        outcome = "unroutable" if case.unroutable else "waiting"
+        kept = {"outcome": outcome, "at": waiting.now, "document": why.document()}
+    if kept is None:
+        empty: dict[str, Any] = {"step": 0, "chosen": None, "lacking": None, "fitting": [], "refused": {}}
+        kept = {"outcome": case.state, "at": case.assigned_at or case.received_at, "document": empty}
+    return explain.document(
+        kept["document"],
+        outcome=kept["outcome"],
+        at=kept["at"],
+        staff=staff,
+        skills=case.skills,
+        language=case.language,
+    )

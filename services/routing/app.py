@@ -1,0 +1,45 @@
+"""The composition root of routing."""
+
+import sys
+
+from shared.base.runtime import Loop, Service
+from shared.base.security import Authenticator
+from shared.base.web import web_app
+from shared.spine.spine import Spine
+
+from . import policy as policies
+from .api import routers
+from .api.base import Desk
+from .handlers import Offers, event_handlers
+from .rounds import Rounds
+from .settings import Settings
+from .store import Store
+from .triage import Triage, load_rules
+
+
+def build(settings: Settings) -> Service:
+    """Routing as one process: consumer, timers of offers, rounds, API and desk. Exits with 2 for a wrong policy."""
+    try:
+        policy = policies.load(settings.routing_policy)
+    except policies.PolicyError as problem:
+        print(f"AMENDS_ROUTING_POLICY: {problem}", file=sys.stderr)
+        raise SystemExit(2) from None
+    store, offers = Store(policy), Offers(policy)
+    spine = Spine(
+        settings,
+        service="routing",
+        store=store,
+        handlers=event_handlers(policy, Triage(load_rules())),
+        on_timer=offers.on_timer,
+    )
+    rounds = Rounds(spine, store, policy)
+    desk = Desk(spine, store, policy, offers, wake=rounds.wake)
+    auth = Authenticator(settings.token_key.get_secret_value())
+    return Service(
+        name="routing",
+        settings=settings,
+        web=web_app("routing", routers(desk), auth=auth, ready=spine.ready),
+        loops=[*spine.loops(), Loop("rounds", rounds.run)],
+        opened=spine.opened,
+        closed=spine.closed,
+    )

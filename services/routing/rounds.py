@@ -1,0 +1,167 @@
+"""The round: read without locks, match, then write under locks what is still true; the rest goes to the next round."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from prometheus_client import Counter, Histogram
+
+from shared.base.runtime import LoopControl
+from shared.events.common import Staff
+from shared.spine.effects import Effect
+from shared.spine.spine import Spine
+from shared.spine.unit import Unit, command_cause
+
+from . import states
+from .handlers import Offers
+from .matching import Assignment, Explanation, match
+from .model import Case, Handler
+from .policy import Policy
+from .presence import absent
+from .store import Store, rounds
+
+ROUND_SECONDS = Histogram(
+    "amends_route_round_seconds",
+    "Python time of a round's matching",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1),
+)
+ROUTED = Counter("amends_routed_total", "Cases that left or could not leave the queue", ["queue", "outcome"])
+LINGER = 0.02  # between rounds that follow one another: they gather what came meanwhile
+MOST_WRITES = 500  # cases of one write transaction
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a round wants to write."""
+
+    assignments: Sequence[Assignment]
+    unroutable: Sequence[tuple[UUID, int, Explanation]]
+    explanations: dict[UUID, Explanation]
+    leads: Sequence[Handler]
+
+
+class Rounds:
+    """The loop that turns waiting cases into offers and assignments. Replicas may run it at once."""
+
+    def __init__(self, spine: Spine[Case], store: Store, policy: Policy) -> None:
+        self.spine, self.store, self.policy = spine, store, policy
+        self.offers = Offers(policy)
+        self._looked_at = 0.0
+        self._control: LoopControl | None = None
+
+    async def run(self, ctl: LoopControl) -> None:
+        """Rounds, woken by commits that concern them; a look at everything once in a while regardless."""
+        self._control = ctl
+        self.spine.work.wakes.committed.append(self._committed)
+        while not ctl.stopping:
+            moved = await self.round()
+            await ctl.sleep(LINGER if moved else self.policy.round_idle_seconds)
+            if not moved:
+                # Woken by a commit: what was committed with it or right after it is taken together.
+                await asyncio.sleep(0.002)
+
+    def wake(self) -> None:
+        """Start a round soon, where the loop runs."""
+        if self._control is not None:
+            self._control.wake.set()
+
+    def _committed(self) -> None:
+        if time.monotonic() < self.store.news:
+            self.wake()
+
+    async def round(self) -> int:
+        """One round; how many cases were offered, assigned or told to be unroutable."""
+        plan = await self._plan()
+        if not plan.assignments and not plan.unroutable:
+            return 0
+        ids = [a.case.complaint_id for a in plan.assignments] + [i for i, _, _ in plan.unroutable]
+        return await self.spine.db.retrying(lambda: self._write(plan, ids[:MOST_WRITES]))
+
+    async def _plan(self) -> Plan:
+        nothing = Plan((), (), {}, ())
+        async with self.spine.db.transaction() as tx:
+            # Without a free place there is nothing to assign; who cannot be routed is looked for once in a while.
+            due = time.monotonic() - self._looked_at >= self.policy.round_idle_seconds
+            if not due and not await rounds.anyone_free(tx):
+                return nothing
+            self._looked_at = time.monotonic()
+            looked = await rounds.waiting(tx, self.policy.candidates_per_signature)
+            if not looked:
+                return nothing
+            staff = await rounds.handlers(tx)
+        now = looked[0].now
+        cases = [item.waiting for item in looked]
+        started = time.perf_counter()
+        if len(cases) * len(staff) > self.policy.thread_above:
+            matched = await asyncio.to_thread(match, cases, staff, now, self.policy)
+        else:
+            matched = match(cases, staff, now, self.policy)
+        ROUND_SECONDS.observe(time.perf_counter() - started)
+        leads = [h for h in staff if h.is_lead and not absent(h, now)] or [h for h in staff if h.is_lead]
+        hopeless = [
+            (item.waiting.complaint_id, item.waiting.version, why)
+            for item in looked
+            if not item.unroutable and self._hopeless(why := matched.explanations[item.waiting.complaint_id], item)
+        ]
+        return Plan(matched.assignments, hopeless, matched.explanations, leads)
+
+    def _hopeless(self, why: Explanation, item: rounds.Looked) -> bool:
+        age, after = (item.now - item.waiting.since).total_seconds(), self.policy.unroutable_after
+        return (why.lacking == "nobody" and age >= after.nobody) or (why.lacking == "absent" and age >= after.absent)
+
+    async def _write(self, plan: Plan, ids: Sequence[UUID]) -> int:
+        async with self.spine.work.unit(ids) as unit:
+            await unit.tx.execute(rounds.LOCK)
+            cases = await self.store.load(unit.tx, ids)
+            waiting = {i: c for i, c in cases.items() if c.state in states.QUEUED and not unit.streams[i].stalled}
+            done = await self._assign(unit, plan, waiting)
+            for complaint_id, version, why in plan.unroutable:
+                case = waiting.get(complaint_id)
+                if case is not None and case.version == version and complaint_id not in done:
+                    self._apply(unit, case, self.offers.unroutable(case, why, unit.now))
+                    done[complaint_id] = "unroutable"
+            await self.store.save(unit.tx, [cases[i] for i in done])
+            await rounds.keep_explanations(
+                unit.tx,
+                [(i, cases[i].version, outcome, plan.explanations[i]) for i, outcome in done.items()],
+                unit.now,
+            )
+        for complaint_id, outcome in done.items():
+            ROUTED.labels(cases[complaint_id].queue, outcome).inc()
+        return len(done)
+
+    async def _assign(self, unit: Unit, plan: Plan, waiting: dict[UUID, Case]) -> dict[UUID, str]:
+        still = [
+            a
+            for a in plan.assignments
+            if (case := waiting.get(a.case.complaint_id)) is not None and case.version == a.case.version
+        ]
+        if not still:
+            return {}
+        staff = await rounds.lock_handlers(unit.tx, list({a.handler.id for a in still}))
+        done: dict[UUID, str] = {}
+        given: set[str] = set()
+        for choice in still:
+            handler = staff.get(choice.handler.id)
+            if handler is None or absent(handler, unit.now) or handler.load >= handler.capacity:
+                continue
+            staff[handler.id] = replace(handler, load=handler.load + 1)
+            case = waiting[choice.case.complaint_id]
+            self._apply(unit, case, self.offers.give(case, choice, lead_of(plan.leads, case), unit.now))
+            done[case.complaint_id] = "offered" if case.offer else "matched"
+            given.add(handler.id)
+        await rounds.given(unit.tx, sorted(given))
+        return done
+
+    def _apply(self, unit: Unit, case: Case, effects: Iterable[Effect]) -> None:
+        decided = list(effects)
+        case.version += 1
+        unit.add(case.complaint_id, command_cause("routing", case), decided)
+
+
+def lead_of(leads: Sequence[Handler], case: Case) -> Staff | None:
+    """The lead of a case: one who speaks its language, always the same one for the same case."""
+    able = [h for h in leads if case.language in h.languages] or list(leads)
+    return able[case.complaint_id.int % len(able)].staff if able else None

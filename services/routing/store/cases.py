@@ -1,0 +1,156 @@
+"""The case: what the spine loads and saves."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import Text, bindparam, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import sql
+
+from .. import states
+from .. import tables as t
+from ..matching import signature, waiting_of
+from ..model import Case, Mark
+from ..policy import Policy
+
+# The document is read and written as text: pydantic parses it faster than json and the dialect together.
+_CASE = TypeAdapter(Case)
+_LOAD = select(t.case.c.complaint_id, t.case.c.version, cast(t.case.c.document, Text).label("document"))
+_LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
+    bindparam("ids", type_=ARRAY(Text))
+)
+# A handler whose offers expire again and again is not there: nothing more is offered until he says he is.
+_MARK = text(
+    "UPDATE handler h SET "
+    "expired_in_row = CASE WHEN n.total >= :limit THEN 0 ELSE n.total END, "
+    "presence = CASE WHEN n.total >= :limit THEN 'away' ELSE h.presence END, "
+    "presence_since = CASE WHEN n.total >= :limit THEN now() ELSE h.presence_since END "
+    "FROM (SELECT u.id, u.expired + CASE WHEN u.fresh THEN 0 ELSE h.expired_in_row END AS total "
+    "FROM unnest(CAST(:ids AS text[]), CAST(:fresh AS boolean[]), CAST(:expired AS integer[])) "
+    "AS u(id, fresh, expired) JOIN handler h USING (id)) AS n WHERE h.id = n.id"
+)
+NEWS_SECONDS = 0.25
+
+
+class Store:
+    """Loads and saves cases. `news` is the time until which a commit may have given a round something to do."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.news = 0.0
+
+    def tell_news(self) -> None:
+        """Something that rounds care about is being written."""
+        self.news = time.monotonic() + NEWS_SECONDS
+
+    async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+        """The cases of these ids; a new one where nothing is known."""
+        found: dict[UUID, Case] = {}
+        for row in await tx.execute(_LOAD.where(sql.any_of(t.case.c.complaint_id, ids))):
+            found[row.complaint_id] = read = _CASE.validate_json(row.document)
+            read.version = row.version
+        return {i: found.get(i) or Case(i) for i in ids}
+
+    async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
+        """Write cases, what is new in their history, their offers, and what these say about handlers."""
+        known = [case for case in cases if case.known]
+        await sql.upsert(tx, t.case, [self._row(case) for case in known])
+        await sql.insert(tx, t.history, [row for case in known for row in _history(case)])
+        # A case may end one offer and open another in one transaction: the ended ones make room in the unique index.
+        offers = [vars(offer) for case in known for offer in case.pending.offers]
+        await sql.upsert(tx, t.offer, [o for o in offers if o["state"] != "open"])
+        await sql.upsert(tx, t.offer, [o for o in offers if o["state"] == "open"])
+        await self._mark(tx, [mark for case in known for mark in case.pending.marks])
+        for case in known:
+            case.pending.__init__()  # type: ignore[misc]
+
+    async def _mark(self, tx: AsyncConnection, marks: Iterable[Mark]) -> None:
+        counted: dict[str, tuple[bool, int]] = {}
+        for mark in marks:
+            fresh, expired = counted.get(mark.handler_id, (False, 0))
+            counted[mark.handler_id] = (fresh, expired + 1) if mark.what == "expired" else (True, 0)
+        if not counted:
+            return
+        ids = sorted(counted)
+        await tx.execute(_LOCK_HANDLERS, {"ids": ids})
+        await tx.execute(
+            _MARK,
+            {
+                "ids": ids,
+                "fresh": [counted[i][0] for i in ids],
+                "expired": [counted[i][1] for i in ids],
+                "limit": self.policy.expired_offers_set_away,
+            },
+        )
+
+    def _row(self, case: Case) -> dict[str, Any]:
+        queued, busy = case.state in states.QUEUED, case.state in states.BUSY
+        wanted = waiting_of(case, self.policy, case.waiting_since or datetime.now(UTC))
+        if queued or not busy:  # to be matched, or a place of a handler may be free
+            self.tell_news()
+        holder = case.offer.handler if case.offer else case.handler
+        return {
+            "complaint_id": case.complaint_id,
+            "version": case.version,
+            "kind": case.kind,
+            "state": case.state,
+            "reference": case.reference,
+            "queue": case.queue,
+            "tier": case.tier,
+            "severity": case.severity,
+            "rank": wanted.rank,
+            "order_at": wanted.order_at,
+            "due_at": case.due_at,
+            "received_at": case.received_at,
+            "waiting_since": case.waiting_since,
+            "queued": queued,
+            "busy": busy,
+            "handler_id": holder.id if holder else None,
+            "signature": signature(wanted) if queued else "",
+            "wanted": _wanted(case) if queued else "{}",
+            "unroutable": case.unroutable,
+            "lead_wanted": case.lead_wanted,
+            "customer_name": case.name,
+            "phone_digits": digits(case.phone),
+            "order_ref": case.order_ref,
+            "document": _CASE.dump_json(case, exclude_defaults=True, exclude={"pending", "version"}).decode(),
+            "class": case.kind,
+            "delete_after": None,
+            "legal_hold": False,
+        }
+
+
+def digits(phone: str) -> str:
+    """A phone number's digits alone."""
+    return "".join(c for c in phone if c.isdigit())
+
+
+def _wanted(case: Case) -> dict[str, Any]:
+    out = {h: until.isoformat() for h, until in case.exclusions.items()}
+    return {
+        "language": case.language,
+        "skills": case.skills,
+        "excluded": out,
+        "deciders": case.deciders if case.stage == 2 else [],
+    }
+
+
+def _history(case: Case) -> Iterable[dict[str, Any]]:
+    for entry in case.pending.entries:
+        yield {
+            "complaint_id": case.complaint_id,
+            "n": entry.n,
+            "at": entry.at,
+            "kind": entry.kind,
+            "actor": entry.actor,
+            "data": entry.data,
+            "class": case.kind,
+            "delete_after": None,
+            "legal_hold": False,
+        }

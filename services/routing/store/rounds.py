@@ -1,0 +1,129 @@
+"""What a round reads without locks, locks again, and writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import sql
+
+from .. import tables as t
+from ..matching import Explanation, Waiting
+from ..model import Handler
+from .people import HANDLERS, handler_of
+
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
+# The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
+_WAITING = text(
+    "WITH RECURSIVE s AS ("
+    "(SELECT signature FROM case_file WHERE queued ORDER BY signature LIMIT 1) UNION ALL "
+    "SELECT (SELECT c.signature FROM case_file c WHERE c.queued AND c.signature > s.signature "
+    "ORDER BY c.signature LIMIT 1) FROM s WHERE s.signature IS NOT NULL) "
+    "SELECT w.*, now() AS now FROM s CROSS JOIN LATERAL ("
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable FROM case_file c "
+    "WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
+    "WHERE s.signature IS NOT NULL"
+).columns(t.case.c.wanted)
+_ONE = text(
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable, now() AS now "
+    "FROM case_file WHERE complaint_id = :id AND queued"
+).columns(t.case.c.wanted)
+_FREE = text(
+    "SELECT count(*) FROM handler h LEFT JOIN (SELECT handler_id, count(*) AS n FROM case_file WHERE busy "
+    "GROUP BY handler_id) b ON b.handler_id = h.id WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
+)
+_LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
+    bindparam("ids", type_=ARRAY(Text))
+)
+_GIVEN = text("UPDATE handler SET given_at = now() WHERE id = ANY(:ids)").bindparams(
+    bindparam("ids", type_=ARRAY(Text))
+)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A waiting case as the round saw it."""
+
+    waiting: Waiting
+    unroutable: bool
+    now: datetime
+
+
+async def anyone_free(tx: AsyncConnection) -> bool:
+    """Whether any present handler has a free place."""
+    return bool((await tx.execute(_FREE)).scalar_one())
+
+
+async def waiting(tx: AsyncConnection, per_signature: int) -> list[Looked]:
+    """The first waiting cases of each requirement."""
+    return [_looked(row) for row in await tx.execute(_WAITING, {"k": per_signature})]
+
+
+async def waiting_one(tx: AsyncConnection, complaint_id: UUID) -> Looked | None:
+    """One waiting case; None when it does not wait."""
+    row = (await tx.execute(_ONE, {"id": complaint_id})).one_or_none()
+    return _looked(row) if row else None
+
+
+def _looked(row: Any) -> Looked:
+    wanted = row.wanted
+    out = {h for h, until in wanted["excluded"].items() if datetime.fromisoformat(until) > row.now}
+    view = Waiting(
+        complaint_id=row.complaint_id,
+        version=row.version,
+        rank=row.rank,
+        order_at=row.order_at,
+        since=row.waiting_since,
+        tier=row.tier,
+        language=wanted["language"],
+        skills=tuple((s, m) for s, m in wanted["skills"]),
+        excluded=frozenset(out.union(wanted["deciders"])),
+    )
+    return Looked(view, row.unroutable, row.now)
+
+
+async def handlers(tx: AsyncConnection) -> list[Handler]:
+    """Everybody on the staff with their present load."""
+    return [handler_of(row) for row in await tx.execute(HANDLERS)]
+
+
+async def lock_handlers(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Handler]:
+    """Lock these handlers in the one order; their state and load as they are now."""
+    await tx.execute(_LOCK_HANDLERS, {"ids": sorted(ids)})
+    rows = await tx.execute(HANDLERS.where(t.handler.c.id.in_(bindparam("ids", sorted(ids), expanding=True))))
+    return {row.id: handler_of(row) for row in rows}
+
+
+async def given(tx: AsyncConnection, ids: Sequence[str]) -> None:
+    """These handlers were given something: they are no longer the longest idle."""
+    if ids:
+        await tx.execute(_GIVEN, {"ids": sorted(ids)})
+
+
+async def keep_explanations(
+    tx: AsyncConnection, rows: Sequence[tuple[UUID, int, str, Explanation]], now: datetime
+) -> None:
+    """Keep why these cases (id, version, outcome) went where they went."""
+    await sql.upsert(
+        tx,
+        t.explanation,
+        [
+            {"complaint_id": i, "version": version, "at": now, "outcome": outcome, "document": why.document()}
+            for i, version, outcome, why in rows
+        ],
+    )
+
+
+async def explanation_of(tx: AsyncConnection, complaint_id: UUID) -> dict[str, Any] | None:
+    """The last kept explanation of a case: `at`, `outcome`, `document`."""
+    e = t.explanation.c
+    query = (
+        select(e.at, e.outcome, e.document).where(e.complaint_id == complaint_id).order_by(e.version.desc()).limit(1)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return dict(row._mapping) if row else None

@@ -1,0 +1,103 @@
+"""Routing's own tables. What nobody queries by lives in one document column."""
+
+from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+metadata = MetaData()
+_time = DateTime(timezone=True)
+
+
+def _kept() -> tuple[Column[str], Column[object], Column[bool]]:
+    """What stands on every stored object that holds customers' data."""
+    return (
+        Column("class", Text, nullable=False),
+        Column("delete_after", _time),
+        Column("legal_hold", Boolean, nullable=False, default=False),
+    )
+
+
+# One row per complaint or other message. `queued`: looks for a handler; `busy`: takes a place of `handler_id`.
+case = Table(
+    "case_file",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("order_at", _time, nullable=False),
+    Column("due_at", _time),
+    Column("received_at", _time),
+    Column("waiting_since", _time),
+    Column("queued", Boolean, nullable=False),
+    Column("busy", Boolean, nullable=False),
+    Column("handler_id", Text),
+    Column("signature", Text, nullable=False),
+    Column("wanted", JSONB, nullable=False),
+    Column("unroutable", Boolean, nullable=False),
+    Column("lead_wanted", Text),
+    Column("customer_name", Text, nullable=False),
+    Column("phone_digits", Text, nullable=False),
+    Column("order_ref", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    *_kept(),
+)
+# What happened, in order; never changed. `data` holds words of both sides.
+history = Table(
+    "history",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("at", _time, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    *_kept(),
+)
+offer = Table(
+    "offer",
+    metadata,
+    Column("offer_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("handler_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("made_at", _time, nullable=False),
+    Column("expires_at", _time, nullable=False),
+    Column("ended_at", _time),
+    Column("reason", Text),
+)
+handler = Table(
+    "handler",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role_title", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("tiers", ARRAY(Text), nullable=False),
+    Column("skills", JSONB, nullable=False),
+    Column("languages", ARRAY(Text), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("authority", JSONB, nullable=False),
+    Column("permissions", ARRAY(Text), nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("shifts", JSONB, nullable=False),
+    Column("presence", Text, nullable=False),
+    Column("presence_since", _time),
+    Column("given_at", _time),
+    Column("expired_in_row", Integer, nullable=False),
+)
+# Why a case went where it went, as it stood in that version of the case.
+explanation = Table(
+    "explanation",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", _time, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+)
