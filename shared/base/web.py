@@ -100,7 +100,18 @@ class BodyLimit:
                 raise too_large
             return message
 
-        await self.app(scope, counted, send)
+        async def unless_too_large(message: Message) -> None:
+            # Frameworks turn an error while reading into an answer of their own: ours takes its place.
+            if seen <= self.limit:
+                await send(message)
+
+        try:
+            await self.app(scope, counted, unless_too_large)
+        except Problem:
+            if seen <= self.limit:
+                raise
+        if seen > self.limit:
+            await problem_response(too_large)(scope, receive, send)
 
 
 @public
