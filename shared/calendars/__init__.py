@@ -8,6 +8,7 @@ from .calendar import Calendar
 from .duration import Duration, Unit
 from .errors import BadDuration, CalendarError, NoWorkingTime, OutOfRange, UnknownCalendar
 from .explain import Words, explain, moment_words
+from .moments import read_moment
 from .registry import Calendars, builtin, load_calendars
 from .spec import CalendarSpec, read_spec
 
@@ -27,5 +28,6 @@ __all__ = [
     "explain",
     "load_calendars",
     "moment_words",
+    "read_moment",
     "read_spec",
 ]

@@ -1,0 +1,91 @@
+"""Escalation, composed."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from prometheus_client import REGISTRY
+
+from shared.base.db import is_transient
+from shared.base.runtime import Loop, LoopControl, Refused, Service
+from shared.base.security import Authenticator
+from shared.base.web import web_app
+from shared.calendars import CalendarError, Calendars, load_calendars
+from shared.spine.spine import Spine
+
+from . import api
+from .book import PolicyBook
+from .document import Faulty
+from .handlers import Escalation
+from .metrics import Outcomes
+from .model import Case
+from .policy import check
+from .settings import Settings
+from .store import Store
+
+_TOTALS_SECONDS = 5.0
+
+
+def pack_texts(own: Path | None) -> dict[str, str]:
+    """File name → text of the packs to keep: the company's file or folder, otherwise the package's own."""
+    if own is None:
+        found = files(__package__).joinpath("packs").iterdir()
+        return {f.name: f.read_text(encoding="utf-8") for f in sorted(found, key=lambda f: f.name)}
+    paths = sorted(own.glob("*.yaml")) if own.is_dir() else [own]
+    return {str(path): path.read_text(encoding="utf-8") for path in paths}
+
+
+def read_data(settings: Settings) -> tuple[Calendars, dict[str, str]]:
+    """Calendars and pack texts, checked. Raises Refused with the first thing that is wrong: file, line, key."""
+    try:
+        calendars, texts = load_calendars(settings.calendars), pack_texts(settings.escalation_packs)
+        for name, body in texts.items():
+            try:
+                check(body, calendars)
+            except Faulty as error:
+                raise Refused(f"{name}:{error.faults[0]}") from None
+    except (CalendarError, OSError, UnicodeDecodeError) as error:
+        raise Refused(str(error)) from None
+    return calendars, texts
+
+
+def build(settings: Settings) -> Service:
+    """The composition root."""
+    calendars, texts = read_data(settings)
+    book = PolicyBook(calendars)
+    store, escalation = Store(book), Escalation(book)
+    spine: Spine[Case] = Spine(
+        settings, service="escalation", store=store, handlers=escalation.table(), on_timer=escalation.on_timer
+    )
+    outcomes = Outcomes()
+    REGISTRY.register(outcomes)
+
+    async def opened() -> None:
+        await spine.opened()
+
+        async def keep() -> None:
+            async with spine.db.transaction() as tx:
+                await store.keep_files(tx, texts)
+
+        await spine.db.retrying(keep, tries=10)
+
+    async def totals(ctl: LoopControl) -> None:
+        while not ctl.stopping:
+            try:
+                async with spine.db.read() as tx:
+                    outcomes.update(await store.totals(tx))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await ctl.sleep(_TOTALS_SECONDS)
+
+    async def closed() -> None:
+        REGISTRY.unregister(outcomes)
+        await spine.closed()
+
+    web = web_app(
+        "escalation",
+        api.routers(spine, store, escalation),
+        auth=Authenticator(settings.token_key.get_secret_value()),
+        ready=spine.ready,
+    )
+    return Service("escalation", settings, web, [*spine.loops(), Loop("totals", totals)], opened, closed)

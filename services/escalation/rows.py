@@ -1,0 +1,123 @@
+"""Cases and clocks as rows: queried fields are columns, the rest is one JSON document."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from .clocks import Clock
+from .model import Case, Given, RungRow, Times
+
+_TIMES = (
+    "acknowledged", "responded", "reached", "called", "letters", "decided", "summaries", "resolutions", "resolved",
+    "replies", "ended",
+)  # fmt: skip
+_PLAIN = ("channel", "language", "cause", "severity", "vulnerable", "stage", "handler", "lead")
+_GIVEN = ("callbacks", "enquiries", "remedies")
+_CLOCK_TIMES = ("started_at", "given", "stopped_at", "noticed_at", "warned_at", "paused_at", "held_until")
+_CLOCK_PLAIN = (
+    "name", "pack_version", "rule", "calendar", "legal", "pausable", "version", "zh", "en", "armed", "passed",
+    "acknowledged", "history",
+)  # fmt: skip
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def complaint_row(case: Case) -> dict[str, Any]:
+    """The row of `complaint`; empty facts are left out."""
+    document: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(case, name)) is not None}
+    document |= {name: [t.isoformat() for t in times] for name in _TIMES if (times := getattr(case, name))}
+    document |= {
+        name: {k: [_iso(g.started_at), _iso(g.due_at), _iso(g.done_at)] for k, g in given.items()}
+        for name in _GIVEN
+        if (given := getattr(case, name))
+    }
+    if case.needs:
+        document["needs"] = case.needs
+    if case.pins:
+        document["pins"] = case.pins
+    if case.reopened:
+        document["reopened"] = {k: at.isoformat() for k, at in case.reopened.items()}
+    if case.questions:
+        document["questions"] = {k: [a.isoformat(), b.isoformat()] for k, (a, b) in case.questions.items()}
+    if case.pause_end:
+        document["pause_end"] = case.pause_end.isoformat()
+    return {
+        "complaint_id": case.complaint_id, "version": case.version, "tier": case.tier, "received_at": case.received_at,
+        "document": document, "class": "complaint", "delete_after": None, "legal_hold": False,
+    }  # fmt: skip
+
+
+def case_of(row: Any) -> Case:
+    """The case of a row of `complaint`, without its clocks."""
+    document: Mapping[str, Any] = row.document
+    case = Case(row.complaint_id, row.version, row.received_at, row.tier)
+    for name in _PLAIN:
+        if name in document:
+            setattr(case, name, document[name])
+    for name in _TIMES:
+        if name in document:
+            times: Times = [datetime.fromisoformat(t) for t in document[name]]
+            setattr(case, name, times)
+    for name in _GIVEN:
+        for key, (started, due, done) in document.get(name, {}).items():
+            getattr(case, name)[key] = Given(_time(started), _time(due), _time(done))
+    case.needs = tuple(document.get("needs", ()))
+    case.pins = tuple((pack, version) for pack, version in document.get("pins", ()))
+    case.reopened = {k: datetime.fromisoformat(at) for k, at in document.get("reopened", {}).items()}
+    case.questions = {
+        k: (datetime.fromisoformat(a), datetime.fromisoformat(b)) for k, (a, b) in document.get("questions", {}).items()
+    }
+    case.pause_end = _time(document.get("pause_end"))
+    return case
+
+
+def clock_row(complaint_id: UUID, clock: Clock) -> dict[str, Any]:
+    """The row of `clock`."""
+    document: dict[str, Any] = {name: getattr(clock, name) for name in _CLOCK_PLAIN}
+    document |= {name: at.isoformat() for name in _CLOCK_TIMES if (at := getattr(clock, name))}
+    return {
+        "id": clock.id, "complaint_id": complaint_id, "kind": clock.kind, "pack": clock.pack, "state": clock.state,
+        "live": clock.live, "due_at": clock.due_at, "document": document,
+    }  # fmt: skip
+
+
+def clock_of(row: Any) -> Clock:
+    """The clock of a row."""
+    document: Mapping[str, Any] = row.document
+    times: dict[str, Any] = {name: _time(document.get(name)) for name in _CLOCK_TIMES}
+    return Clock(
+        id=row.id, kind=row.kind, pack=row.pack, state=row.state, due_at=row.due_at,
+        **{name: document[name] for name in _CLOCK_PLAIN}, **times,
+    )  # fmt: skip
+
+
+def clock_mark(clock: Clock) -> tuple[object, ...]:
+    """Changes whenever the row would."""
+    return (
+        clock.visible(), clock.armed, clock.warned_at, clock.held_until, len(clock.passed), len(clock.history),
+        len(clock.acknowledged), clock.rule,
+    )  # fmt: skip
+
+
+def rung_row(complaint_id: UUID, rung: RungRow) -> dict[str, Any]:
+    """The row of `rung`."""
+    return {
+        "id": rung.id, "complaint_id": complaint_id, "clock_id": rung.clock_id, "version": rung.version,
+        "rung": rung.rung, "action": rung.action, "to_role": rung.to, "reached_at": rung.reached_at,
+        "acknowledged_at": rung.acknowledged_at, "acknowledged_by": rung.acknowledged_by, "why": rung.why,
+    }  # fmt: skip
+
+
+def rung_of(row: Any) -> RungRow:
+    """The rung of a row."""
+    return RungRow(
+        row.id, row.clock_id, row.version, row.rung, row.action, row.to_role, row.reached_at, row.acknowledged_at,
+        row.acknowledged_by, row.why,
+    )  # fmt: skip

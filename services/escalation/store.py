@@ -1,0 +1,157 @@
+"""Every SQL statement of escalation."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import sql
+
+from . import rows
+from . import tables as t
+from .book import Edition, PolicyBook, in_force_from
+from .model import Case, RungRow
+from .policy import Pack, check
+
+_SHARDS = 8
+_COUNT = text(
+    "INSERT INTO outcome AS o (kind, tier, outcome, shard, n) "
+    "SELECT kind, tier, outcome, :shard, n FROM unnest(CAST(:kinds AS text[]), CAST(:tiers AS text[]), "
+    "CAST(:outcomes AS text[]), CAST(:counts AS bigint[])) AS u(kind, tier, outcome, n) ORDER BY kind, tier, outcome "
+    "ON CONFLICT (kind, tier, outcome, shard) DO UPDATE SET n = o.n + EXCLUDED.n"
+)
+_TOTALS = text("SELECT kind, tier, outcome, sum(n)::bigint AS n FROM outcome GROUP BY kind, tier, outcome")
+_DUE = text(
+    "SELECT k.complaint_id, k.kind, k.pack, k.state, k.due_at, c.tier, c.document -> 'handler' ->> 'id' AS handler, "
+    "EXTRACT(EPOCH FROM k.due_at - now())::float8 AS remaining "
+    "FROM clock k JOIN complaint c USING (complaint_id) "
+    "WHERE k.live AND k.due_at <= now() + make_interval(secs => :within) ORDER BY k.due_at LIMIT :limit"
+)
+# One writer of versions at a time, so that ids become visible in their order and none is overlooked.
+_POLICY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.policy', 0))")
+
+
+class Store:
+    """How escalation remembers. The book of policies is brought up to date by every load."""
+
+    def __init__(self, book: PolicyBook) -> None:
+        self.book = book
+        self._shard = os.getpid() % _SHARDS
+
+    async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+        """The cases with their clocks: three statements."""
+        await self.refresh(tx)
+        cases = {i: Case(i) for i in ids}
+        for row in await tx.execute(select(t.complaint).where(sql.any_of(t.complaint.c.complaint_id, ids))):
+            cases[row.complaint_id] = rows.case_of(row)
+        query = select(t.clock).where(sql.any_of(t.clock.c.complaint_id, ids)).order_by(t.clock.c.id)
+        for row in await tx.execute(query):
+            clock = rows.clock_of(row)
+            case = cases[row.complaint_id]
+            case.clocks[clock.name] = clock
+            case.marks[clock.name] = rows.clock_mark(clock)
+        return cases
+
+    async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
+        """Complaints, changed clocks, reached rungs and outcomes: at most four statements."""
+        await sql.upsert(tx, t.complaint, [rows.complaint_row(case) for case in cases])
+        changed = [
+            rows.clock_row(case.complaint_id, clock)
+            for case in cases
+            for name, clock in case.clocks.items()
+            if case.marks.get(name) != rows.clock_mark(clock)
+        ]
+        await sql.upsert(tx, t.clock, changed)
+        reached = {rung.id: rows.rung_row(case.complaint_id, rung) for case in cases for rung in case.rungs}
+        await sql.upsert(tx, t.rung, list(reached.values()))
+        counts = Counter(outcome for case in cases for outcome in case.outcomes)
+        if counts:
+            kinds, tiers, outcomes = zip(*counts, strict=True)
+            arguments = {
+                "shard": self._shard, "kinds": list(kinds), "tiers": list(tiers), "outcomes": list(outcomes),
+                "counts": list(counts.values()),
+            }  # fmt: skip
+            await tx.execute(_COUNT, arguments)
+
+    # Policies ----------------------------------------------------------------------------------------------------
+
+    async def refresh(self, tx: AsyncConnection) -> None:
+        """Read versions that other replicas stored since."""
+        query = select(t.policy).where(t.policy.c.id > self.book.newest_id).order_by(t.policy.c.id)
+        for row in await tx.execute(query):
+            self.book.put(self._edition(row))
+
+    def _edition(self, row: Any) -> Edition:
+        pack = check(row.text, self.book.calendars)
+        return Edition(row.id, pack, row.version, row.in_force_from, row.text, row.created_by, row.created_at)
+
+    async def keep_files(self, tx: AsyncConnection, texts: Mapping[str, str]) -> None:
+        """Store the packs of files as versions, where a file's content is not the last that was kept from a file."""
+        await tx.execute(_POLICY_LOCK)
+        await self.refresh(tx)
+        kept = {
+            row.pack: bytes(row.digest)
+            for row in await tx.execute(
+                select(t.policy.c.pack, t.policy.c.digest).where(t.policy.c.origin == "file").order_by(t.policy.c.id)
+            )
+        }
+        for body in texts.values():
+            pack = check(body, self.book.calendars)
+            if kept.get(pack.pack) != _digest(body):
+                await self._insert(tx, pack, body, origin="file", by="file")
+
+    async def post(self, tx: AsyncConnection, pack: Pack, body: str, *, by: str) -> Edition:
+        """Store a new version that binds complaints received from now on."""
+        await tx.execute(_POLICY_LOCK)
+        await self.refresh(tx)
+        await self._insert(tx, pack, body, origin="posted", by=by)
+        row = (
+            await tx.execute(
+                select(t.policy).where(t.policy.c.pack == pack.pack).order_by(t.policy.c.id.desc()).limit(1)
+            )
+        ).one()
+        return self._edition(row)
+
+    async def _insert(self, tx: AsyncConnection, pack: Pack, body: str, *, origin: str, by: str) -> None:
+        found = await tx.execute(
+            text("SELECT COALESCE(max(version), 0) + 1 AS next, now() AS now FROM policy WHERE pack = :pack"),
+            {"pack": pack.pack},
+        )
+        row = found.one()
+        # The first version of a file also binds complaints that came before this database was made.
+        stored_at: datetime | None = None if origin == "file" and row.next == 1 else row.now
+        version = {
+            "pack": pack.pack, "version": row.next, "origin": origin, "digest": _digest(body), "text": body,
+            "in_force_from": in_force_from(pack, stored_at), "created_at": row.now, "created_by": by,
+        }  # fmt: skip
+        await sql.insert(tx, t.policy, [version])
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    async def rung(self, tx: AsyncConnection, rung_id: UUID) -> tuple[UUID, RungRow] | None:
+        """A reached rung with its complaint."""
+        row = (await tx.execute(select(t.rung).where(t.rung.c.id == rung_id))).one_or_none()
+        return (row.complaint_id, rows.rung_of(row)) if row else None
+
+    async def rungs(self, tx: AsyncConnection, complaint_id: UUID) -> list[RungRow]:
+        """The rungs that a complaint reached, in order."""
+        query = select(t.rung).where(t.rung.c.complaint_id == complaint_id).order_by(t.rung.c.reached_at)
+        return [rows.rung_of(row) for row in await tx.execute(query)]
+
+    async def due(self, tx: AsyncConnection, *, within: float, limit: int) -> Sequence[Any]:
+        """Live clocks that are due within so many seconds, the overdue ones first."""
+        return (await tx.execute(_DUE, {"within": within, "limit": limit})).all()
+
+    async def totals(self, tx: AsyncConnection) -> Mapping[tuple[str, str, str], int]:
+        """What became of promises since the beginning."""
+        return {(row.kind, row.tier, row.outcome): row.n for row in await tx.execute(_TOTALS)}
+
+
+def _digest(body: str) -> bytes:
+    return sha256(body.encode()).digest()

@@ -1,0 +1,72 @@
+"""Escalation's own tables (migrations/ makes them)."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+metadata = MetaData()
+_time = DateTime(timezone=True)
+
+# Facts of one complaint; times and ids only, no personal data beyond who works on it.
+complaint = Table(
+    "complaint",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("received_at", _time),
+    Column("document", JSONB, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("delete_after", _time),
+    Column("legal_hold", Boolean, nullable=False),
+)
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("pack", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("due_at", _time, nullable=False),
+    Column("document", JSONB, nullable=False),
+)
+rung = Table(
+    "rung",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("clock_id", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rung", SmallInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("to_role", Text, nullable=False),
+    Column("reached_at", _time, nullable=False),
+    Column("acknowledged_at", _time),
+    Column("acknowledged_by", Text),
+    Column("why", Text),
+)
+# Every version of every pack, never changed.
+policy = Table(
+    "policy",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("pack", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("origin", Text, nullable=False),  # file | posted
+    Column("digest", LargeBinary, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("in_force_from", _time, nullable=False),
+    Column("created_at", _time, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+# What became of promises, counted in the transaction that settles them; a shard per process keeps writers apart.
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("tier", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
