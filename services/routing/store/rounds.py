@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -28,11 +28,11 @@ _WAITING = text(
     "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable FROM case_file c "
     "WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
     "WHERE s.signature IS NOT NULL"
-).columns(t.case.c.wanted)
+).columns(wanted=JSONB)
 _ONE = text(
     "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable, now() AS now "
     "FROM case_file WHERE complaint_id = :id AND queued"
-).columns(t.case.c.wanted)
+).columns(wanted=JSONB)
 _FREE = text(
     "SELECT count(*) FROM handler h LEFT JOIN (SELECT handler_id, count(*) AS n FROM case_file WHERE busy "
     "GROUP BY handler_id) b ON b.handler_id = h.id WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
