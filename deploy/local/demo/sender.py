@@ -124,8 +124,12 @@ async def main(arguments: list[str] | None = None) -> int:
         "--run", default=uuid4().hex[:8], help="makes this run's keys; the same again on the same day is a repeat"
     )
     chosen = parser.parse_args(arguments)
+    try:
+        tokens = json.loads(chosen.tokens.read_text())
+    except (OSError, ValueError) as error:
+        parser.error(f"--tokens: {error}")
     started = time.monotonic()
-    sender = Sender(chosen.intake, json.loads(chosen.tokens.read_text()), chosen.gateway, chosen.run)
+    sender = Sender(chosen.intake, tokens, chosen.gateway, chosen.run)
     try:
         seen = await send_all(sender)
     except ExceptionGroup as failed:
