@@ -33,6 +33,7 @@ class ServiceSettings(Settings):
     session_timeout: float = Field(10.0, ge=1.0, description="Seconds until a dead replica's share is given away")
     topic: str = Field(TOPIC, description="Another name when several installations share a Kafka cluster")
     topic_partitions: int = Field(12, ge=1, description="Fixed when the topic is made")
+    accept_older_database: bool = Field(False, description="After a restore: go on although the topic knows more")
     poll_records: int = Field(500, ge=1, description="Events per consumer transaction at most")
     backlog_wait: float = Field(60.0, description="How long a due timer waits for the consumer to catch up")
     park_limit: int = Field(20, ge=1, description="Events parked in ten minutes before the consumer stops itself")

@@ -45,6 +45,7 @@ def _engine(url: str, schema: str, *, size: int, wait: float, role: str) -> Asyn
         max_overflow=0,
         pool_timeout=wait,
         pool_use_lifo=True,
+        hide_parameters=True,  # an error's text must not carry a customer's data into a log
         connect_args={
             "timeout": 10,
             "server_settings": {

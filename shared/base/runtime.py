@@ -197,9 +197,12 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
         log.error("did not stop in time")
         raise SystemExit(1) from None
     except ExceptionGroup as died:
-        log.error("ended by a failure", errors=[repr(e) for e in died.exceptions])
+        if refused := died.subgroup(Refused):
+            log.error("refused to go on", reason=str(refused.exceptions[0]))
+            raise SystemExit(78) from None
+        log.error("ended by a failure", errors=[type(e).__name__ for e in died.exceptions])
         raise SystemExit(1) from None
 
 
 class Refused(Exception):
-    """The service must not run with this database: another deployment, or a missing migration."""
+    """The service must not run with this database: another deployment, not migrated, restored from before."""

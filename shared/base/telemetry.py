@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -40,6 +42,17 @@ def declare(service: str) -> None:
         metric.labels(service)
 
 
+def without_words(_: Any, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception as its type and where it came from: its message may hold a customer's words."""
+    info = entry.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        entry["error"] = type(error).__name__
+        entry["at"] = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
+    return entry
+
+
 def configure_logging(service: str, *, style: str, level: str) -> None:
     """structlog to standard output: one line an entry, `console` for people, `json` for machines."""
     renderer: Any = (
@@ -50,7 +63,7 @@ def configure_logging(service: str, *, style: str, level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if style == "json" else structlog.processors.format_exc_info,
+            without_words,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

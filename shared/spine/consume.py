@@ -11,12 +11,12 @@ from uuid import UUID
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.base import kafka, sql
 from shared.base.db import is_transient
-from shared.base.runtime import LoopControl
+from shared.base.runtime import LoopControl, Refused
 from shared.base.telemetry import BREAKER, CONSUMED, CONSUMED_OUTCOMES, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
 from shared.events import codec
 from shared.events.envelope import Event, Payload
@@ -54,7 +54,7 @@ class Decoded:
     reason: str = ""
 
 
-class OutOfRange(Exception):
+class OutOfRange(Refused):
     """The topic no longer holds the next event: events are missing, so consuming must not go on by itself."""
 
 
@@ -63,7 +63,7 @@ class Consumer(Generic[S]):
 
     def __init__(
         self, work: Work[S], handlers: Handlers[S], *, bootstrap: str, max_records: int, park_limit: int,
-        instance: str | None = None, session_timeout: float = 10.0,
+        instance: str | None = None, session_timeout: float = 10.0, accept_older_database: bool = False,
     ) -> None:  # fmt: skip
         self.work, self.handlers = work, handlers
         self.wanted = {model.type for model in handlers}
@@ -72,6 +72,7 @@ class Consumer(Generic[S]):
         self._next: dict[int, int] = {}
         self._tripped = False
         self._refused: OutOfRange | None = None
+        self._unproven = not accept_older_database
         self._outcomes = {outcome: CONSUMED.labels(work.service, outcome) for outcome in CONSUMED_OUTCOMES}
         self._age = EVENT_AGE.labels(work.service)
 
@@ -105,6 +106,8 @@ class Consumer(Generic[S]):
                 continue
             polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
             records = await self._taken(client, polled)
+            if self._unproven:
+                await self._prove(client, records)
             handled = await self._until_done(client, records, ctl)
             now = time.monotonic()
             if not handled and now - written > 1.0:
@@ -134,6 +137,30 @@ class Consumer(Generic[S]):
                 self._next[tp.partition] = fresh[-1].offset + 1
             records += [Record(tp.partition, r.offset, r.key, r.headers, r.value) for r in fresh]
         return records
+
+    async def _prove(self, client: AIOKafkaConsumer, records: Sequence[Record]) -> None:
+        """Until the backlog is read: the topic may hold no event of ours that our database does not know.
+
+        After a restore to an earlier point in time it does; the same ids and sequences would then be used twice.
+        """
+        source = self.work.origin.source.encode()
+        claimed: dict[UUID, int] = {}
+        for record in records:
+            named = dict(record.headers)
+            if named.get("ce_source") == source:
+                complaint = UUID(named["ce_subject"].decode())
+                claimed[complaint] = max(claimed.get(complaint, 0), int(named["ce_sequence"]))
+        if claimed:
+            async with self.work.db.read() as tx:
+                rows = await tx.execute(select(t.stream).where(sql.any_of(t.stream.c.complaint_id, list(claimed))))
+                known = {row.complaint_id: row.sequence for row in rows}
+            newer = sum(sequence > known.get(complaint, 0) for complaint, sequence in claimed.items())
+            if newer:
+                raise Refused(
+                    f"the topic holds newer events of {newer} complaints than this database: restored from before?"
+                )
+        parts = [tp.partition for tp in client.assignment()]
+        self._unproven = not parts or any(self._caught_up(client, p) is None for p in parts)
 
     def _check_range(self, tp: TopicPartition, position: int, first: int) -> None:
         if position and position < first:

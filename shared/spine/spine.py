@@ -51,6 +51,7 @@ class Spine(Generic[S]):
             park_limit=settings.park_limit,
             instance=settings.instance,
             session_timeout=settings.session_timeout,
+            accept_older_database=settings.accept_older_database,
         )
         self.drain: Drain[S] = Drain(self.work, self.consumer.apply, self.consumer.wanted)
         self.timers = Timers(self.work, on_timer, backlog_wait=settings.backlog_wait) if on_timer else None

@@ -1,5 +1,6 @@
 """The spine's promises on a real broker and a real database, with the smallest service that can keep them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from deploy.local.kafka import Kafka
 from shared.base import kafka as clients
 from shared.base.errors import Conflict, Problem, Stalled
-from shared.base.runtime import Refused
+from shared.base.runtime import LoopControl, Refused
 from shared.events import codec
 from shared.events.escalation import ClocksChanged
 from shared.spine import parking, verify
@@ -323,3 +324,19 @@ async def test_an_event_that_is_too_large_is_refused_inside_its_transaction(worl
         await emit(source, complaint, received(complaint, text="x" * 300_000))
     await source.closed()
     assert not await world.query("SELECT 1 FROM intake.outbox")
+
+
+async def test_a_database_from_before_what_the_topic_knows_is_refused(world: World) -> None:
+    complaint = uuid4()
+    async with running(world.source()) as source, running(world.sink(ledger.Handlers())):
+        await emit(source, complaint, received(complaint))
+        await eventually(lambda: told_entries(world, complaint, 1))
+        await eventually(lambda: outbox_is_empty(world))
+    for table in ("stream", "inbox", "timer", "told", "consumer_position"):
+        await world.execute(f"DELETE FROM {table}")
+    restored = world.sink(ledger.Handlers())
+    with pytest.raises(Refused, match="restored from before"):
+        await restored.consumer.run(LoopControl("escalation", "consumer", asyncio.Event()))
+    await restored.closed()
+    async with running(world.sink(ledger.Handlers(), accept_older_database=True)):
+        await eventually(lambda: told_entries(world, complaint, 1))

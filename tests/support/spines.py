@@ -108,6 +108,11 @@ class World:
             result = await tx.execute(text(statement), arguments)
             return result.all()
 
+    async def execute(self, statement: str) -> None:
+        """Change something behind the sink's back."""
+        async with self.admin.transaction() as tx:
+            await tx.execute(text(statement))
+
     async def told(self) -> dict[UUID, list[str]]:
         """Complaint → what its customer told, in the order of handling."""
         return {row.complaint_id: row.entries for row in await self.query("SELECT complaint_id, entries FROM told")}
