@@ -1,5 +1,7 @@
 """Fixtures for all tests: the real servers, started only when a test asks for one."""
 
+import pytest
+
 from tests.support.servers import (  # noqa: F401
     database,
     kafka,
@@ -12,3 +14,12 @@ from tests.support.servers import (  # noqa: F401
     smtp_catcher,
     topic,
 )
+
+SERVERS = {"postgres", "database", "kafka", "smtp_catcher", "running_catcher"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who asks for a real server is marked so: `make test-fast` leaves these out."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
