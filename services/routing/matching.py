@@ -127,10 +127,13 @@ def order_at(case: Case, policy: Policy) -> datetime:
     return at - timedelta(seconds=policy.head_start.get(case.tier, 0.0)) if at != _NEVER else at
 
 
-def signature(waiting: Waiting) -> str:
-    """The requirement with its exclusions as text: rounds take the first cases of each, so none blocks the others."""
+def signature(waiting: Waiting, *, told: bool = False) -> str:
+    """The requirement with its exclusions as text: rounds take the first cases of each, so none blocks the others.
+
+    Cases already `told` to be unroutable stand apart from those that still have to be looked at.
+    """
     skills = ",".join(f"{s}:{m}" for s, m in waiting.skills)
-    return f"{waiting.tier}|{waiting.language}|{skills}|{','.join(sorted(waiting.excluded))}"
+    return f"{waiting.tier}|{waiting.language}|{skills}|{','.join(sorted(waiting.excluded))}{'|told' * told}"
 
 
 def step_of(waiting: Waiting, policy: Policy, now: datetime) -> int:

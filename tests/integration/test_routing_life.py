@@ -22,8 +22,8 @@ DECISION = {
     "examined": ["order", "test report of 5 June"],
     "issues": [
         {"id": "refund", "what": "refund of the phone", "finding": "not_substantiated", "request": "alternative",
-         "facts": [{"text": "No fault was found", "source": "test report", "date": "2026-06-05"}], "reason": "no fault"},
-        {"id": "wait", "what": "late answer", "finding": "substantiated", "request": "granted", "reason": "we were late",
+         "facts": [{"text": "No fault was found", "source": "test report", "date": "2026-06-05"}], "reason": "fine"},
+        {"id": "wait", "what": "late answer", "finding": "substantiated", "request": "granted", "reason": "late",
          "apology": {"kind": "responsibility", "for": "four days without an answer"}},
     ],
     "remedies": [{"type": "credit", "class": "goodwill", "amount": "20", "currency": "CNY", "by": "2026-06-15",

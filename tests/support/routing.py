@@ -25,6 +25,7 @@ from shared.events.notifier import LetterSent
 from tests.support.servers import DEPLOYMENT, Database
 
 KEY = "k" * 40
+SKILLS = ("product", "after_sales", "network", "service_desk", "billing", "policy", "team_lead")
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Bench:
         body = {
             "name": name.title(), "role_title": "complaint handler", "contact": "010-5550100",
             "tiers": ["top", "high", "middle", "low"],
-            "skills": dict.fromkeys(("product", "after_sales", "network", "service_desk", "billing", "policy", "team_lead"), 3),
+            "skills": dict.fromkeys(SKILLS, 3),
             "languages": ["zh", "en"], "capacity": 6, **more,
         }  # fmt: skip
         lead = self.as_("lena", "lead")
@@ -133,8 +134,8 @@ def clocks(due: timedelta, kind: str = "decision") -> ClocksChanged:
     """One running clock that is due so long from now."""
     now = datetime.now(UTC)
     clock = ClockView(
-        id=uuid4(), kind=kind, pack="house", pack_version=1, state="running", started_at=now, due_at=now + due, version=1,
-        pausable=True, legal=False, explanation=Text(zh="三天", en="three days"),
+        id=uuid4(), kind=kind, pack="house", pack_version=1, state="running", started_at=now, due_at=now + due,
+        version=1, pausable=True, legal=False, explanation=Text(zh="三天", en="three days"),
     )  # fmt: skip
     return ClocksChanged(clocks=(clock,))
 

@@ -112,7 +112,7 @@ class Store:
             "queued": queued,
             "busy": busy,
             "handler_id": holder.id if holder else None,
-            "signature": signature(wanted) if queued else "",
+            "signature": signature(wanted, told=case.unroutable) if queued else "",
             "wanted": _wanted(case) if queued else "{}",
             "unroutable": case.unroutable,
             "lead_wanted": case.lead_wanted,
