@@ -44,7 +44,9 @@ if ! [ -x .venv/bin/uv ]; then
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock ||
         fail "uv $offline"
 fi
-.venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements.lock || fail "The environment $offline"
+# Compiled now, because each of a dozen processes would compile anew where Python may not write its cache.
+.venv/bin/uv pip install --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock || fail "The environment $offline"
 .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --offline -e . ||
     fail "The project could not be installed into .venv: see the lines above."
+.venv/bin/python -m compileall -q services shared deploy
 echo "$PWD" > .venv/.ready

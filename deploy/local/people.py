@@ -10,10 +10,8 @@ from deploy.local.keys import write_private
 
 Amends = Callable[..., str]
 
-# One person of each role, two handlers. The name is the actor's id: a handler's is the handler's id.
+# One person of each role that oversees. The name is the actor's id. Handlers come with their own entries in routing.
 PEOPLE = {
-    "lin.mei": "handler",
-    "anna.berg": "handler",
     "lead": "lead",
     "manager": "manager",
     "approver": "approver",
