@@ -3,8 +3,6 @@
 from importlib.resources import files
 from pathlib import Path
 
-from prometheus_client import REGISTRY
-
 from shared.base.db import is_transient
 from shared.base.runtime import Loop, LoopControl, Refused, Service
 from shared.base.security import Authenticator
@@ -16,7 +14,7 @@ from . import api
 from .book import PolicyBook
 from .document import Faulty
 from .handlers import Escalation
-from .metrics import Outcomes
+from .metrics import TOTALS
 from .model import Case
 from .policy import check
 from .settings import Settings
@@ -56,8 +54,6 @@ def build(settings: Settings) -> Service:
     spine: Spine[Case] = Spine(
         settings, service="escalation", store=store, handlers=escalation.table(), on_timer=escalation.on_timer
     )
-    outcomes = Outcomes()
-    REGISTRY.register(outcomes)
 
     async def opened() -> None:
         await spine.opened()
@@ -72,15 +68,11 @@ def build(settings: Settings) -> Service:
         while not ctl.stopping:
             try:
                 async with spine.db.read() as tx:
-                    outcomes.update(await store.totals(tx))
+                    TOTALS.update(await store.totals(tx))
             except Exception as error:
                 if not is_transient(error):
                     raise
             await ctl.sleep(_TOTALS_SECONDS)
-
-    async def closed() -> None:
-        REGISTRY.unregister(outcomes)
-        await spine.closed()
 
     web = web_app(
         "escalation",
@@ -88,4 +80,4 @@ def build(settings: Settings) -> Service:
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )
-    return Service("escalation", settings, web, [*spine.loops(), Loop("totals", totals)], opened, closed)
+    return Service("escalation", settings, web, [*spine.loops(), Loop("totals", totals)], opened, spine.closed)

@@ -4,13 +4,14 @@ Every handler is total: an unexpected but well-formed event adds a fact that cha
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from shared.base.errors import Conflict
 from shared.calendars import Calendars
 from shared.events import intake, notifier, routing
 from shared.events.envelope import Event
-from shared.spine.effects import Effect, Handlers, Timer
+from shared.spine.effects import Disarm, Effect, Handlers, Timer
 
 from .book import PolicyBook
 from .clocks import Clock, hold_limit
@@ -182,12 +183,11 @@ class Escalation:
         held = self.calendars.get(clock.calendar).add(now, hold_limit(hours))
         clock.acknowledged.append(str(rung.id))
         clock.held_until = held
-        case.rungs.append(
-            RungRow(
-                rung.id, rung.clock_id, rung.version, rung.rung, rung.action, rung.to, rung.reached_at, now, who, why
-            )
-        )
-        return self.machine.settle(case, now)
+        case.rungs.append(replace(rung, acknowledged_at=now, acknowledged_by=who, why=why))
+        if clock.armed is not None:  # what comes next is another moment now
+            yield Disarm(clock.armed)
+            clock.armed = None
+        yield from self.machine.settle(case, now)
 
     def table(self) -> Handlers[Case]:
         """Which event is handled by what."""

@@ -1,9 +1,10 @@
-"""What became of promises, as metrics from the totals table, and what is open now."""
+"""What became of promises, as metrics from the totals table."""
 
 from collections.abc import Iterator, Mapping
 from time import time
 from typing import get_args
 
+from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -34,5 +35,9 @@ class Outcomes(Collector):
             outcomes.add_metric(labels, self._totals.get(labels, 0))
         yield outcomes
         yield GaugeMetricFamily(
-            "amends_state_collected_timestamp_seconds", "When these totals were read", value=self._read_at
+            "amends_sla_outcome_collected_timestamp_seconds", "When the outcomes were read", value=self._read_at
         )
+
+
+TOTALS = Outcomes()
+REGISTRY.register(TOTALS)

@@ -1,0 +1,312 @@
+"""Escalation on a real PostgreSQL and a real Kafka: from an event to a breach, over HTTP, across replicas."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import event, text
+
+from deploy.local.kafka import Kafka
+from services.escalation.app import build
+from services.escalation.book import PolicyBook
+from services.escalation.handlers import Escalation
+from services.escalation.settings import Settings
+from services.escalation.store import Store
+from shared.base.db import Database as Pools
+from shared.base.runtime import Service, Supervisor
+from shared.base.security import Role, issue
+from shared.calendars import builtin
+from shared.events.envelope import source_of
+from shared.spine.effects import Emit
+from shared.spine.spine import Spine
+from tests.support import lives, spines
+from tests.support.servers import DEPLOYMENT, Database
+
+KEY = "k" * 32
+SHORT = """
+pack: house
+title: Short
+notice: Example configuration, not legal advice.
+source: test
+as_of: 2026-01-01
+confidence: design
+calendar: always
+clocks:
+  - {clock: acknowledgement, limit: 1h}
+  - clock: first_response
+    limit: 1s
+    warn: 0.5
+    ladder: [{at: 100%, action: notify, to: lead}, {at: +1h, action: reassign, to: manager}]
+"""
+
+
+@dataclass
+class Running:
+    """A running escalation, and the source that feeds it."""
+
+    service: Service
+    source: Spine[Any]
+    pools: Pools
+
+    def client(self, role: Role = "lead", name: str = "ada") -> httpx.AsyncClient:
+        token = issue(KEY, name=name, role=role)
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.service.web),
+            base_url="http://escalation",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    async def tell(self, complaint: UUID, *data: Any) -> None:
+        """Let the services that say such things say them."""
+        async with self.source.work.unit([complaint]) as unit:
+            for payload in data:
+                unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
+                unit.add(complaint, uuid4(), [Emit(payload)])
+
+    async def rows(self, statement: str, **arguments: Any) -> Any:
+        async with self.pools.transaction() as tx:
+            return (await tx.execute(text(statement), arguments)).all()
+
+
+World = Callable[..., Any]
+
+
+@pytest.fixture
+def world(database: Callable[..., Database], kafka: Kafka, topic: str, tmp_path: Path) -> World:
+    made = database()
+
+    def configured(pack: str = SHORT) -> Settings:
+        path = tmp_path / "house.yaml"
+        path.write_text(pack, encoding="utf-8")
+        return Settings(
+            database_url=made.url("escalation"), deployment_id=DEPLOYMENT, kafka_bootstrap=kafka.bootstrap,
+            topic=topic, token_key=KEY, session_timeout=2, escalation_packs=path,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def start(pack: str = SHORT, replicas: int = 1) -> AsyncIterator[Running]:
+        source = Spine(
+            spines.settings(made, "intake", kafka.bootstrap, topic), service="intake", store=spines.Nothing(),
+            handlers={},
+        )  # fmt: skip
+        pools = Pools(made.admin_url, "escalation", work_pool=2, api_pool=1)
+        async with spines.running(source, loops=["prune", "relay"]):
+            services = [build(configured(pack)) for _ in range(replicas)]
+            supervisors = [Supervisor(s) for s in services]
+            tasks = [asyncio.create_task(s.run()) for s in supervisors]
+            try:
+                yield Running(services[0], source, pools)
+            finally:
+                for s in supervisors:
+                    s.request_stop()
+                await asyncio.gather(*tasks)
+                for service in services:
+                    await service.closed()
+                await pools.close()
+
+    return start
+
+
+async def clocks(w: Running, complaint: UUID) -> dict[str, Any]:
+    async with w.client() as client:
+        answer = await client.get(f"/v1/complaints/{complaint}/clocks")
+    return {c["kind"]: c for c in answer.json()} if answer.status_code == 200 else {}
+
+
+async def test_a_complaint_gets_its_clocks_breaches_on_time_and_climbs_the_ladder(world: World) -> None:
+    async with world() as w:
+        complaint = uuid4()
+        await w.tell(complaint, lives.received(datetime.now(UTC)))
+
+        async def breached() -> Any:
+            found = await clocks(w, complaint)
+            return found if found and found["first_response"]["state"] == "breached" else None
+
+        found = await spines.eventually(breached, what="the breach")
+        late = found["first_response"]
+        noticed = datetime.fromisoformat(late["noticed_at"]) - datetime.fromisoformat(late["due_at"])
+        assert timedelta() <= noticed < timedelta(seconds=2)
+        assert late["warned_at"] is not None
+        assert [r["action"] for r in late["rungs"]] == ["notify"]
+        assert late["explanation"]["en"].startswith("1 second in UTC from")
+        assert found["acknowledgement"]["state"] == "running"
+        assert 3500 < found["acknowledgement"]["remaining"] <= 3600
+        totals = await w.rows("SELECT kind, tier, outcome, n FROM outcome")
+        assert [tuple(r) for r in totals] == [("first_response", "low", "breached", 1)]
+
+
+async def test_a_stop_that_comes_late_retracts_the_breach_in_one_story(world: World) -> None:
+    async with world() as w:
+        complaint, at = uuid4(), datetime.now(UTC)
+        await w.tell(complaint, lives.received(at))
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM clock WHERE state = 'breached'"), what="the breach")
+        letter = lives.letter("acknowledgement", at + timedelta(seconds=9))
+        await w.tell(complaint, letter, lives.responded(at + timedelta(milliseconds=300)))
+        await spines.eventually(
+            lambda: w.rows("SELECT 1 FROM clock WHERE kind = 'first_response' AND state = 'met'"), what="the healing"
+        )
+        outcomes = await w.rows("SELECT outcome, n FROM outcome WHERE kind = 'first_response' ORDER BY outcome")
+        assert [tuple(r) for r in outcomes] == [("breached", 1), ("met", 1), ("retracted", 1)]
+        assert await w.rows("SELECT 1 FROM timer WHERE name LIKE 'first_response%'") == []
+
+
+async def test_two_replicas_share_the_work_and_say_everything_once(world: World) -> None:
+    async with world(replicas=2) as w:
+        complaints = [uuid4() for _ in range(120)]
+        now = datetime.now(UTC)
+        await asyncio.gather(*(w.tell(c, lives.received(now)) for c in complaints))
+
+        async def all_breached() -> bool:
+            ((n,),) = await w.rows("SELECT count(*) FROM clock WHERE kind = 'first_response' AND state = 'breached'")
+            return bool(n == len(complaints))
+
+        await spines.eventually(all_breached, what="every breach")
+        ((n,),) = await w.rows("SELECT sum(n) FROM outcome WHERE outcome = 'breached'")
+        assert n == len(complaints)
+        ((rungs,),) = await w.rows("SELECT count(*) FROM rung")
+        assert rungs == len(complaints)
+
+
+async def test_a_posted_version_binds_later_complaints_and_leaves_earlier_promises(world: World) -> None:
+    async with world() as w:
+        before, after = uuid4(), uuid4()
+        await w.tell(before, lives.received(datetime.now(UTC)))
+        await spines.eventually(lambda: clocks(w, before), what="its clocks")
+        async with w.client("manager", "mara") as client:
+            answer = await client.post("/v1/policies", content=SHORT.replace("limit: 1h", "limit: 2h"))
+            assert answer.status_code == 201, answer.text
+            assert (answer.json()["version"], answer.json()["created_by"]) == (2, "mara")
+            listed = (await client.get("/v1/policies")).json()
+            assert [p["version"] for p in listed] == [2, 1]
+        await w.tell(after, lives.received(datetime.now(UTC)))
+        new = await spines.eventually(lambda: clocks(w, after), what="its clocks")
+        old = await clocks(w, before)
+        assert [c["acknowledgement"]["version"] for c in (old, new)] == [1, 2]
+        spans = [
+            datetime.fromisoformat(c["acknowledgement"]["due_at"])
+            - datetime.fromisoformat(c["acknowledgement"]["started_at"])
+            for c in (old, new)
+        ]
+        assert spans == [timedelta(hours=1), timedelta(hours=2)]
+
+
+async def test_a_wrong_pack_is_refused_with_its_line(world: World) -> None:
+    async with world() as w, w.client("manager") as client:
+        answer = await client.post("/v1/policies", content=SHORT.replace("limit: 1h", "limit: 1 fortnight"))
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        (error,) = answer.json()["errors"]
+        assert error["pointer"] == "/clocks/0/limit"
+        assert answer.json()["line"] == 10
+        for body in (b"", b"[]", b"{", b"\xff\xfe", b"- " * 200_000, b"\x00", b"pack: *x", b'{"pack": 3}'):
+            answer = await client.post("/v1/policies", content=body)
+            assert answer.status_code in (400, 413, 422), (body[:20], answer.status_code)
+        async with w.client("handler") as handler:
+            assert (await handler.post("/v1/policies", content=SHORT)).status_code == 403
+
+
+async def test_a_rung_is_acknowledged_once_with_who_and_why(world: World) -> None:
+    async with world() as w:
+        complaint = uuid4()
+        await w.tell(complaint, lives.received(datetime.now(UTC)))
+        ((rung,),) = await spines.eventually(lambda: w.rows("SELECT id FROM rung"), what="the rung")
+        async with w.client("lead", "ada") as client:
+            path = f"/v1/rungs/{rung}/acknowledge"
+            assert (await client.post(path, json={"why": "x"})).status_code == 422
+            done = await client.post(path, json={"why": "I call her now", "hours": 4})
+            assert done.status_code == 200, done.text
+            held = datetime.fromisoformat(done.json()["held_until"]) - datetime.now(UTC)
+            assert timedelta(hours=3.9) < held <= timedelta(hours=4)
+            assert (await client.post(path, json={"why": "once more"})).status_code == 409
+            assert (await client.post(f"/v1/rungs/{uuid4()}/acknowledge", json={"why": "nobody"})).status_code == 404
+        kept = await w.rows("SELECT acknowledged_by, why FROM rung")
+        assert [tuple(r) for r in kept] == [("ada", "I call her now")]
+        ((at,),) = await w.rows("SELECT fire_at FROM timer WHERE name = 'first_response/rung/2'")
+        assert at > datetime.now(UTC) + timedelta(hours=3.9)
+
+
+async def test_a_legal_rung_cannot_be_acknowledged_away(world: World) -> None:
+    async with world(SHORT.replace("calendar: always", "calendar: always\nlegal: true")) as w:
+        await w.tell(uuid4(), lives.received(datetime.now(UTC)))
+        ((rung,),) = await spines.eventually(lambda: w.rows("SELECT id FROM rung"), what="the rung")
+        async with w.client() as client:
+            answer = await client.post(f"/v1/rungs/{rung}/acknowledge", json={"why": "let it be"})
+        assert answer.status_code == 409
+
+
+async def test_what_is_due_is_listed_the_overdue_first(world: World) -> None:
+    async with world() as w:
+        await w.tell(uuid4(), lives.received(datetime.now(UTC)))
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM clock WHERE state = 'breached'"), what="the breach")
+        async with w.client() as client:
+            near = (await client.get("/v1/due", params={"within": "30min"})).json()
+            far = (await client.get("/v1/due", params={"within": "1cd"})).json()
+            assert (await client.get("/v1/due", params={"within": "soon"})).status_code == 422
+        assert [d["kind"] for d in near] == ["first_response"]
+        assert [(d["kind"], d["state"]) for d in far] == [
+            ("first_response", "breached"),
+            ("acknowledgement", "running"),
+        ]
+        assert near[0]["remaining"] < 0
+
+
+async def test_calendars_reckon_over_http(world: World) -> None:
+    async with world() as w, w.client() as client:
+        answer = await client.get(
+            "/v1/calendars/cn-mainland/add", params={"from": "2025-09-30T16:40:00+08:00", "duration": "3wd"}
+        )
+        assert answer.json()["due_at"] == "2025-10-11T08:40:00Z"
+        assert "10月11日（周六）为调休上班日" in answer.json()["explanation"]["zh"]
+        answer = await client.get(
+            "/v1/calendars/mon-fri@Europe/London/between?from=2026-11-20T17:00:00Z&to=2026-11-23T10:00:00Z"
+        )
+        assert (answer.json()["working_seconds"], answer.json()["working_days"]) == (7200, 1)
+        for path, status in (
+            ("nothing/add?from=2026-11-20T17:00:00Z&duration=3wd", 404),
+            ("always@Mars/Olympus/add?from=2026-11-20T17:00:00Z&duration=3wd", 422),
+            ("always/add?from=yesterday&duration=3wd", 422),
+            ("always/add?from=0000-01-01T00:00:00Z&duration=3wd", 422),
+            ("always/add?from=9999-12-31T23:00:00Z&duration=3wd", 422),
+            ("always/add?from=99999-01-01T00:00:00Z&duration=3wd", 422),
+            ("always/add?from=2026-11-20T17:00:00Z&duration=9999999h", 422),
+            ("always/add?from=2026-11-20T17:00:00Z&duration=3%00wd", 422),
+            ("always/add?duration=3wd", 422),
+        ):
+            assert (await client.get(f"/v1/calendars/{path}")).status_code == status, path
+
+
+async def test_a_batch_makes_a_constant_number_of_statements(world: World) -> None:
+    counted: list[str] = []
+
+    def count(*arguments: Any) -> None:
+        counted.append(arguments[2])
+
+    async with world() as w:
+        store, pools = Store(PolicyBook(builtin())), w.pools
+        event.listen(pools.work.sync_engine, "before_cursor_execute", count)
+        escalation, made = Escalation(store.book), []
+        for n in (1, 40):
+            ids = [uuid4() for _ in range(n)]
+            async with pools.transaction() as tx:
+                cases = await store.load(tx, ids)
+                for case in cases.values():
+                    list(escalation.machine.settle(_received(case, store), datetime.now(UTC), rematch=True))
+                counted.clear()
+                await store.load(tx, ids)
+                await store.save(tx, list(cases.values()))
+            made.append(len(counted))
+        assert made[0] == made[1] <= 6
+
+
+def _received(case: Any, store: Store) -> Any:
+    case.received_at, case.channel = datetime.now(UTC), "web"
+    case.pins = store.book.pins(case.received_at)
+    case.outcomes.append(("decision", "low", "met"))
+    return case
