@@ -1,7 +1,7 @@
 """Intake: every complaint from every channel is kept, understood and accounted for.
 
 consumes  what the other services say of a complaint (handlers.py), to show its customer where it stands
-decides   complaint, reply, chase, question, praise, suggestion, duplicate, auto-reply, bounce or spam? who is the customer?
+decides   is it a complaint, reply, chase, question, praise, suggestion, duplicate, auto-reply, bounce, spam? who wrote?
 emits     ComplaintReceived, CustomerReplied, ComplaintChased, ComplaintWithdrawn, ReopenRequested, OutcomeAccepted,
           OutcomeDisputed, ManagerRequested, CallbackRequested, CustomerChanged, BounceReceived, MessageReceived
 owns      the complaints as they came in, raw mail, calls, attachments, the customer directory, channel keys

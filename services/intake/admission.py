@@ -1,4 +1,4 @@
-"""New entries become kept complaints: customer found or made, row written, event emitted, in the caller's transaction."""
+"""New entries are kept, in the caller's transaction: customer found or made, row written, event emitted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

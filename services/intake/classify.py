@@ -12,6 +12,7 @@ from uuid import UUID
 
 from . import reference
 from .mail import Mail
+from .requests import Kind
 
 Outcome = Literal[
     "complaint", "reply", "chase", "question", "praise", "suggestion", "duplicate", "auto_reply", "bounce", "spam",
@@ -26,12 +27,13 @@ _GRIEVANCE = re.compile(
     re.IGNORECASE,
 )
 _PRAISE = re.compile(
-    r"表扬|点赞|锦旗|很满意|非常满意|\b(compliment|kudos|well done|excellent (service|work|job)|great (service|work|job)"
+    r"表扬|点赞|锦旗|很满意|非常满意|\b(compliment|kudos|well done|(excellent|great) (service|work|job)"
     r"|(very|really) (pleased|happy|helpful)|thank(s| you) (so much )?for your (excellent|great|wonderful|kind))\b",
     re.IGNORECASE,
 )
 _SUGGESTION = re.compile(
-    r"建议|希望能?增加|能否增加|提个意见|\b(i suggest|a suggestion|suggest that|it would (help|be (nice|great|useful|good)) if"
+    r"建议|希望能?增加|能否增加|提个意见"
+    r"|\b(i suggest|a suggestion|suggest that|it would (help|be (nice|great|useful|good)) if"
     r"|an idea for|feature request|you (could|should) (add|offer|consider))\b",
     re.IGNORECASE,
 )
@@ -46,14 +48,15 @@ _CHASE = re.compile(
 )
 _UNSOLVED = re.compile(
     r"(没有?|未)(得到)?解决|仍然|还是(不|没|老)|又(坏|断|出现|来)"
-    r"|\b(not (been )?(solved|resolved|fixed|working)|still (not|does(n't| not)|broken|wrong)|unsolved|happen(ed|ing) again)\b",
+    r"|\b(not (been )?(solved|resolved|fixed|working)|still (not|does(n't| not)|broken|wrong)|unsolved"
+    r"|happen(ed|ing) again)\b",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\bAM-?[0-9A-Z]{10}\b", re.IGNORECASE)
 QUESTION_CHARS = 600
 
 
-def kind_of(text: str) -> Literal["complaint", "question", "praise", "suggestion"]:
+def kind_of(text: str) -> Kind:
     """What a first message is by its words."""
     start = text[:4000]
     if _GRIEVANCE.search(start):
@@ -65,6 +68,11 @@ def kind_of(text: str) -> Literal["complaint", "question", "praise", "suggestion
     if len(start) <= QUESTION_CHARS and _QUESTION.search(start):
         return "question"
     return "complaint"
+
+
+def first_message(outcome: Outcome) -> Kind | None:
+    """The kind of message that a mail with this outcome begins; None when it begins nothing."""
+    return outcome if outcome in ("complaint", "question", "praise", "suggestion") else None
 
 
 def is_chase(text: str) -> bool:
@@ -106,7 +114,9 @@ class Verdict:
     unsolved: bool = False
 
 
-def judge(mail: Mail, by_letter: Mapping[str, Known], by_reference: Mapping[str, Known], *, known_sender: bool) -> Verdict:
+def judge(
+    mail: Mail, by_letter: Mapping[str, Known], by_reference: Mapping[str, Known], *, known_sender: bool
+) -> Verdict:
     """Decide. `by_letter` are complaints by the Message-IDs of our letters, `by_reference` by their references."""
     if mail.bounce:
         about = by_letter.get(mail.bounce.message_id or "")
@@ -126,4 +136,4 @@ def judge(mail: Mail, by_letter: Mapping[str, Known], by_reference: Mapping[str,
         return Verdict("spam", reason="marked by the gateway")
     if not mail.text.strip() and not mail.files and not mail.subject.strip():
         return Verdict("quarantined", reason="no words and no files")
-    return Verdict(kind_of(f"{mail.subject}\n{words}"))
+    return Verdict(kind_of(f"{mail.subject}\n{mail.text}"))

@@ -20,7 +20,6 @@ from shared.base.runtime import LoopControl
 from shared.events.codec import TooLarge
 from shared.spine.unit import Work
 
-
 from .admission import Admission
 from .entry import Entry, same_body
 from .model import Case
@@ -111,13 +110,12 @@ class Coalescer:
             if is_transient(error):
                 log.warning("posts could not be kept", rows=len(batch), error=type(error).__name__)
                 self._refuse(batch, Problem(503, "Unavailable", "We cannot store now.", headers={"Retry-After": "2"}))
-            elif isinstance(error, (DBAPIError, TooLarge)) and len(batch) > 1:
+            elif len(batch) > 1:
                 # One entry is at fault: halves find it, and the others are kept.
                 await self._answer(batch[: len(batch) // 2])
                 await self._answer(batch[len(batch) // 2 :])
             else:
-                log.error("a post was refused by the database", error=type(error).__name__)
-                self._refuse(batch, Problem(422, "Unprocessable content", "This content cannot be stored."))
+                self._refuse(batch, _at_fault(error))
             return
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.done.done():
@@ -141,9 +139,7 @@ class Coalescer:
             fresh = await self._admission.admit(unit, list(firsts.values()))
             others = [e for e in batch if e.id not in fresh or firsts[e.id] is not e]
             kept = await entries.kept(unit.tx, [e.id for e in others]) if others else {}
-            bodies = {
-                e.id: await cases.body_of(unit.tx, e.id) for e in others if kept[e.id].body_hash != e.body_hash
-            }
+            bodies = {e.id: await cases.body_of(unit.tx, e.id) for e in others if kept[e.id].body_hash != e.body_hash}
             answers: list[Answer | Problem] = []
             replays: Counter[str] = Counter()
             for entry in batch:
@@ -158,6 +154,15 @@ class Coalescer:
                     answers.append(Answer(entry, first.reference, first.created_at, True, first.anonymous))
             await entries.count_replays(unit.tx, replays)
         return answers
+
+
+def _at_fault(error: Exception) -> Problem:
+    """What the sender of the one entry is told that cannot be written."""
+    if isinstance(error, (DBAPIError, TooLarge)):
+        log.warning("a post cannot be stored", error=type(error).__name__)
+        return Problem(422, "Unprocessable content", "This content cannot be stored.")
+    log.error("a post failed", exc_info=error)
+    return Problem(500, "Internal error", "This is our fault; it was written down.")
 
 
 def _reused() -> Problem:

@@ -8,15 +8,15 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from shared.events.common import Attachment
+from shared.events.common import Attachment, Language
 from shared.events.envelope import Payload
 from shared.events.intake import ComplaintReceived, Customer, MailThread, MessageReceived, Person, Representation
 
 from . import identity
-from .requests import ComplaintIn, CustomerIn
+from .requests import ComplaintIn, CustomerIn, Kind
 
 # A body of an event may have 256 kB, of which everything but the text needs at most some 90.
 TEXT_CHARS, TEXT_BYTES = 64_000, 160_000
@@ -45,16 +45,16 @@ class Entry:
     id: UUID
     reference: str
     source: str
-    kind: str
+    came_by: Literal["post", "call", "mail"]
+    kind: Kind
     channel: str
     person: Person
     contacts: tuple[identity.Contact, ...]
     body: str
     body_hash: bytes
     size: int
-    keyed: bool
     received_at: datetime | None = None
-    language: str | None = None
+    language: Language | None = None
     tier: str | None = None
     wanted: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Snapshot:
 
     customer_id: UUID
     tier: str
-    language: str | None = None
+    language: Language | None = None
     relation: str | None = None
     complaints_12m: int = 0
     last_handler: str | None = None
@@ -83,7 +83,7 @@ class Snapshot:
     person: dict[str, str] = field(default_factory=dict)
 
 
-def language_of(text: str) -> str:
+def language_of(text: str) -> Language:
     """The language we answer in: Chinese where Chinese characters make up a fair share of the beginning."""
     start = text[:400]
     return "zh" if len(_HAN.findall(start)) * 8 >= len(start.strip()) > 0 else "en"
@@ -126,7 +126,6 @@ def from_post(
     reference: str,
     source: str,
     scopes: frozenset[str],
-    keyed: bool,
     region: str,
 ) -> Entry:
     """The entry of a `POST /v1/complaints`. `tier` and `probe` count only with the scope of that name."""
@@ -145,6 +144,7 @@ def from_post(
         id=id,
         reference=reference,
         source=source,
+        came_by="post",
         kind=post.kind,
         channel=post.channel,
         person=person,
@@ -152,7 +152,6 @@ def from_post(
         body=kept_body(raw, files),
         body_hash=hashlib.sha256(raw).digest(),
         size=len(raw),
-        keyed=keyed,
         received_at=post.received_at,
         language=customer.language,
         tier=customer.tier if "tier" in scopes else None,

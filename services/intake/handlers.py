@@ -113,9 +113,15 @@ def on_letter(case: Case, event: Event[notifier.LetterSent], now: datetime) -> I
     words = next(iter(sent.personal.values()), notifier.LetterText())
     case.new_letters.append(
         Letter(
-            sent.letter_id, sent.kind, sent.language, sent.message_id, sent.sent_at, words.subject, words.text,
+            sent.letter_id,
+            sent.kind,
+            sent.language,
+            sent.message_id,
+            sent.sent_at,
+            words.subject,
+            words.text,
             sent.decision_id,
-        )  # fmt: skip
+        )
     )
     if sent.kind == "resolution" and case.stage == "decided":
         case.stage = "answered"

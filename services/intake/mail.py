@@ -92,7 +92,8 @@ def parse(raw: bytes) -> Mail:
         mail.text = mail.fresh = mailtext.decode(raw.partition(b"\n\n")[2][:TEXT_CHARS], None)
     _step(mail, "headers", lambda: _headers(mail, message), None)
     _step(mail, "received", lambda: _received(mail, message), None)
-    parts = _step(mail, "parts", lambda: list(_walk(message)), [])
+    none: list[Message] = []
+    parts = _step(mail, "parts", lambda: list(_walk(message)), none)
     _step(mail, "body", lambda: _body(mail, parts), None)
     _step(mail, "bounce", lambda: _bounce(mail, message, parts), None)
     _step(mail, "automatic", lambda: _automatic(mail, message), None)
@@ -102,7 +103,10 @@ def parse(raw: bytes) -> Mail:
 
 
 def _without_broken_lines(mail: Mail, raw: bytes) -> bytes:
-    """The same mail without header lines that are none, and without a space before a colon: the parser would take everything below them for the body."""
+    """The same mail without header lines that are none and spaces before colons.
+
+    The parser would take everything below them for the body.
+    """
     end = _HEAD_END.search(raw, 0, 10_000_000)
     head = raw[: end.start()] if end else raw[:0]
     lines = head.split(b"\n")
@@ -179,16 +183,20 @@ def _walk(message: Message) -> Iterator[Message]:
         part = stack.pop()
         seen += 1
         inner = part.get_payload()
-        if part.get_content_type() == "message/rfc822" or not isinstance(inner, list):
-            yield part
-        elif part.get_content_maintype() == "message":
+        if (
+            part.get_content_type() == "message/rfc822"
+            or not isinstance(inner, list)
+            or part.get_content_maintype() == "message"
+        ):
             yield part
         else:
             stack.extend(reversed([p for p in inner if isinstance(p, Message)]))
 
 
 def _body(mail: Mail, parts: list[Message]) -> None:
-    plain, html, room = [], [], FILE_BYTES
+    plain: list[str] = []
+    html: list[str] = []
+    room = FILE_BYTES
     for part in parts:
         kind = part.get_content_type()
         name = _step(mail, "file name", lambda part=part: _file_name(part), "")  # type: ignore[misc]

@@ -13,7 +13,7 @@ _WIDER = {
     "gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030", "x-gbk": "gb18030", "cp936": "gb18030",
     "big5": "big5hkscs", "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "ks_c_5601": "cp949", "shift_jis": "cp932",
     "shift-jis": "cp932", "x-sjis": "cp932", "sjis": "cp932", "iso-2022-jp": "iso2022_jp_ext", "iso-8859-1": "cp1252",
-    "latin1": "cp1252", "us-ascii": "ascii", "iso-8859-8-i": "iso-8859-8", "utf8": "utf-8", "unicode-1-1-utf-8": "utf-8",
+    "latin1": "cp1252", "us-ascii": "ascii", "iso-8859-8-i": "iso-8859-8", "utf8": "utf-8",
 }  # fmt: skip
 _REFUSED = {"utf-7", "unicode-1-1-utf-7", "utf7", "x-unicode-2-0-utf-7"}  # hides markup in plain ASCII
 _NOT_TEXT = {"base64", "hex", "bz2", "zlib", "zip", "uu", "quopri", "rot13", "rot_13", "punycode", "idna", "undefined"}
@@ -69,8 +69,10 @@ def _encoded_word(match: re.Match[str]) -> str:
 
 
 _TAG = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>|<[!?][^<>]*>")
-_BLOCKS = frozenset("p div br li tr h1 h2 h3 h4 h5 h6 table ul ol hr pre blockquote".split())
-_HIDDEN = frozenset("script style title template noscript".split())
+_BLOCKS = frozenset(
+    ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr", "pre", "blockquote"]
+)
+_HIDDEN = frozenset(["script", "style", "title", "template", "noscript"])
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 
 

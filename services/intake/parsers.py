@@ -26,7 +26,7 @@ class _Worker:
 
 
 class Parsers:
-    """`parse` runs a mail through a worker. `seconds` and `memory` (bytes) bound one mail, `recycle` one worker's life."""
+    """`parse` runs a mail through a worker. `seconds` and `memory` (bytes) bound a mail, `recycle` a worker's life."""
 
     def __init__(self, *, workers: int = 1, seconds: float = 5.0, memory: int = 768 << 20, recycle: int = 500) -> None:
         self._seconds, self._memory, self._recycle = seconds, memory, recycle
@@ -61,12 +61,15 @@ class Parsers:
         # The worker's own alarm strikes first and keeps the process; ours is for one that hangs outside Python.
         arguments = (str(self._memory), str(self._seconds))
         module = "services.intake.mailworker"
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, stdin=PIPE, stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, *arguments, stdin=PIPE, stdout=PIPE
+        )
         return _Worker(process)
 
     async def _ask(self, worker: _Worker, raw: bytes) -> bytes:
         into, out = worker.process.stdin, worker.process.stdout
-        assert into and out
+        assert into
+        assert out
         worker.parsed += 1
         async with asyncio.timeout(self._seconds + 2):
             into.write(len(raw).to_bytes(mailworker.LENGTH, "big") + raw)

@@ -23,6 +23,7 @@ complaint = Table(
     Column("complaint_id", UUID, primary_key=True),
     Column("reference", Text, nullable=False, unique=True),
     Column("source", Text, nullable=False),
+    Column("came_by", Text, nullable=False),  # post | call | mail
     Column("kind", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("customer_id", UUID, nullable=False),

@@ -1,1 +1,1 @@
-"""Every SQL statement of intake, a file for each room; the constant number of statements per batch is theirs to keep."""
+"""Every SQL statement of intake, a file for each room; a batch makes a constant number of statements."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
@@ -15,10 +16,10 @@ from shared.events.common import Staff
 
 # A complaint may be known by its own row, by events, or by both.
 _LOAD = text(
-    "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, c.phone, "
-    "t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
+    "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, "
+    "c.phone, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
     "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
-).columns(t.tracking.c.document)
+).columns(document=JSONB)
 _BY_REFERENCE = select(t.complaint.c.complaint_id)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
@@ -24,7 +25,7 @@ _SNAPSHOTS = text(
     "LEFT JOIN LATERAL (SELECT tr.handler_id, tr.cause FROM complaint c JOIN tracking tr "
     " ON tr.complaint_id = c.complaint_id WHERE c.customer_id = cu.customer_id ORDER BY c.received_at DESC LIMIT 1"
     ") last ON true"
-).columns(t.customer.c.person)
+).columns(person=JSONB)
 _REPLAYED = text(
     "INSERT INTO replayed (source, count) SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:counts AS bigint[])) "
     "ORDER BY 1 ON CONFLICT (source) DO UPDATE SET count = replayed.count + EXCLUDED.count"
@@ -56,7 +57,9 @@ async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> dict[Co
     }  # fmt: skip
 
 
-async def add_customers(tx: AsyncConnection, rows: Sequence[dict[str, Any]], contacts: Sequence[dict[str, Any]]) -> None:
+async def add_customers(
+    tx: AsyncConnection, rows: Sequence[dict[str, Any]], contacts: Sequence[dict[str, Any]]
+) -> None:
     """Customers heard of for the first time; one that another transaction has just made is left as it is."""
     await sql.insert(tx, t.customer, sorted(rows, key=lambda r: r["customer_id"]), ignore="customer_id")
     await sql.insert(tx, t.contact, sorted(contacts, key=lambda r: (r["kind"], r["value"])), ignore="kind, value")
@@ -136,6 +139,7 @@ def _row(entry: Entry, customer: Snapshot, now: datetime, until: datetime) -> di
         "complaint_id": entry.id,
         "reference": entry.reference,
         "source": entry.source,
+        "came_by": entry.came_by,
         "kind": entry.kind,
         "channel": entry.channel,
         "customer_id": customer.customer_id,

@@ -11,12 +11,13 @@ _KEPT = "class text NOT NULL, delete_after timestamptz, legal_hold boolean NOT N
 
 _TABLES = (
     f"""CREATE TABLE complaint (
-        complaint_id uuid PRIMARY KEY, reference text NOT NULL UNIQUE, source text NOT NULL, kind text NOT NULL,
-        channel text NOT NULL, customer_id uuid NOT NULL, language text NOT NULL, email text, phone text,
+        complaint_id uuid PRIMARY KEY, reference text NOT NULL UNIQUE, source text NOT NULL, came_by text NOT NULL,
+        kind text NOT NULL, channel text NOT NULL, customer_id uuid NOT NULL, language text NOT NULL,
+        email text, phone text,
         body text NOT NULL, body_hash bytea NOT NULL, received_at timestamptz NOT NULL,
         created_at timestamptz NOT NULL, probe text, {_KEPT})""",
     "CREATE INDEX complaint_by_customer ON complaint (customer_id, received_at DESC)",
-    "CREATE INDEX complaint_by_source ON complaint (source, kind)",
+    "CREATE INDEX complaint_by_source ON complaint (came_by, source, kind)",
     """CREATE TABLE tracking (
         complaint_id uuid PRIMARY KEY, version integer NOT NULL, open boolean NOT NULL, handler_id text, cause text,
         document jsonb NOT NULL)""",

@@ -1,0 +1,27 @@
+"""HTTP: what comes in becomes one call. `Desk` holds what the routes call."""
+
+from dataclasses import dataclass
+
+from services.intake.coalescer import Coalescer
+from services.intake.conversation import Conversation
+from services.intake.directory import Directory
+from services.intake.links import Links
+from services.intake.mailroom import Mailroom
+from services.intake.model import Case
+from services.intake.settings import Settings
+from services.intake.switchboard import Switchboard
+from shared.spine.unit import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that a route may call."""
+
+    settings: Settings
+    work: Work[Case]
+    links: Links
+    coalescer: Coalescer
+    conversation: Conversation
+    mailroom: Mailroom
+    switchboard: Switchboard
+    directory: Directory

@@ -1,0 +1,92 @@
+"""Intake, composed."""
+
+from datetime import timedelta
+
+from prometheus_client import Gauge
+
+from shared.base.db import is_transient
+from shared.base.runtime import Loop, LoopControl, Service
+from shared.base.security import Authenticator
+from shared.base.web import web_app
+from shared.spine.spine import Spine
+
+from .admission import Admission
+from .api import Desk, bodies, channels, complaints, directory, limits, pages
+from .coalescer import Coalescer
+from .conversation import Conversation
+from .directory import Directory
+from .handlers import HANDLERS
+from .keys import ChannelKeys
+from .links import Links
+from .mailroom import Mailroom
+from .model import Case
+from .parsers import Parsers
+from .settings import Settings
+from .store import reconciliation
+from .store.cases import Store
+from .switchboard import Switchboard
+
+SEEN = Gauge("amends_intake_messages", "Messages by source and what became of them", ["source", "became"])
+RECONCILE_SECONDS = 15.0
+
+
+def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
+    """Everything that the routes call."""
+    key = settings.token_key.get_secret_value()
+    links = Links(key, settings.public_url, settings.link_days)
+    admission = Admission(settings.deployment_id, links, settings.default_tier, timedelta(days=settings.keep_days))
+    parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
+    gateways = frozenset(host.lower() for host in settings.trusted_gateways)
+    return Desk(
+        settings=settings,
+        work=spine.work,
+        links=links,
+        coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
+        conversation=Conversation(spine.work, admission),
+        mailroom=Mailroom(spine.work, admission, parsers, gateways),
+        switchboard=Switchboard(
+            spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
+        ),
+        directory=Directory(spine.work, settings.deployment_id, settings.phone_region, frozenset(settings.tiers)),
+    )
+
+
+def build(settings: Settings) -> Service:
+    """The composition root."""
+    spine: Spine[Case] = Spine(settings, service="intake", store=Store(), handlers=HANDLERS)
+    desk = desk_of(settings, spine)
+    keys = ChannelKeys(spine.db)
+    web = web_app(
+        "intake",
+        [complaints.router(desk), channels.router(desk), directory.router(desk), pages.router(desk)],
+        auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
+        ready=spine.ready,
+        routes=[complaints.route(desk)],
+        body_limit=settings.max_mail,
+    )
+    web.add_middleware(limits.SmallerBodies, limit=settings.max_body, larger=("/v1/emails",))
+    bodies.describe(web, complaints.description())
+
+    async def reconcile(ctl: LoopControl) -> None:
+        while not ctl.stopping:
+            try:
+                async with spine.db.read() as tx:
+                    for balance in await reconciliation.balances(tx):
+                        for name in reconciliation.NUMBERS:
+                            SEEN.labels(balance.source, name).set(getattr(balance, name))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await ctl.sleep(RECONCILE_SECONDS)
+
+    async def closed() -> None:
+        await desk.mailroom.finish()
+        await spine.closed()
+
+    own = [
+        Loop("coalescer", desk.coalescer.run, stall_after=120),
+        Loop("mail sweep", desk.mailroom.run, stall_after=120),
+        Loop("call sweep", desk.switchboard.run),
+        Loop("reconcile", reconcile),
+    ]
+    return Service("intake", settings, web, [*spine.loops(), *own], spine.opened, closed)

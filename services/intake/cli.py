@@ -1,0 +1,184 @@
+"""`amends channel` and `amends reconcile`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from aiokafka.errors import KafkaError
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.base.config import Settings, load
+from shared.base.db import Database
+from shared.base.security import key_hash
+from shared.events.envelope import TOPIC
+from shared.spine import verify
+
+from .keys import SCOPES, new_key
+from .store import keys as store
+from .store import reconciliation
+
+channel = typer.Typer(help="Keys of the channels that call REST.", no_args_is_help=True)
+reconcile = typer.Typer(help="Account for everything that was seen.")
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="The channel's name: letters, digits, dot, dash, underscore.")]
+
+
+class DatabaseSettings(Settings):
+    """For intake's own schema."""
+
+    database_url: SecretStr
+
+
+class TopicSettings(Settings):
+    """For the topic."""
+
+    kafka_bootstrap: str
+    topic: str = TOPIC
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with one line on standard error."""
+    print(f"amends: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _with_database(run: Callable[[Database], Awaitable[T]]) -> T:
+    async def go() -> T:
+        database = Database(load(DatabaseSettings).database_url.get_secret_value(), "intake", work_pool=1, api_pool=1)
+        try:
+            return await run(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(go())
+    except (SQLAlchemyError, OSError) as error:
+        fail(f"the database cannot be used: {type(error).__name__}")
+
+
+def _print_key(name: str, key: str, scopes: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"name": name, "key": key}))
+    else:
+        print(f"{name} ({', '.join(scopes)}): {key}\nIt is shown this once; only its hash is kept.")
+
+
+@channel.command("add")
+def channel_add(
+    name: Name,
+    scopes: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(SCOPES)}.")] = "complaints",
+    as_json: Json = False,
+) -> None:
+    """Make a key for a new channel."""
+    wanted = tuple(dict.fromkeys(part.strip() for part in scopes.split(",") if part.strip()))
+    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+        fail(f"no scope {unknown[0]!r}; there are {', '.join(SCOPES)}", 2)
+    if not wanted or not 1 <= len(name) <= 64 or not name.replace(".", "").replace("-", "").replace("_", "").isalnum():
+        fail("a channel needs a name of 1 to 64 letters, digits, dots, dashes or underscores, and a scope", 2)
+    key = new_key()
+
+    async def add(database: Database) -> bool:
+        async with database.transaction() as tx:
+            if await store.scopes_of(tx, name) is not None:
+                return False
+            await store.add(tx, key_hash(key), name, wanted)
+            return True
+
+    if not _with_database(add):
+        fail(f"the channel {name} has a key already; `amends channel rotate {name}` makes the next")
+    _print_key(name, key, wanted, as_json=as_json)
+
+
+@channel.command("rotate")
+def channel_rotate(
+    name: Name,
+    overlap: Annotated[float, typer.Option(min=0, help="Hours in which the old key still works.")] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Make the channel's next key; the present one ends after the overlap."""
+    key = new_key()
+
+    async def rotate(database: Database) -> tuple[str, ...] | None:
+        async with database.transaction() as tx:
+            scopes = await store.scopes_of(tx, name)
+            if scopes is not None:
+                await store.expire(tx, name, timedelta(hours=overlap))
+                await store.add(tx, key_hash(key), name, scopes)
+            return scopes
+
+    scopes = _with_database(rotate)
+    if scopes is None:
+        fail(f"there is no channel {name} with a valid key")
+    _print_key(name, key, scopes, as_json=as_json)
+
+
+@channel.command("revoke")
+def channel_revoke(name: Name, as_json: Json = False) -> None:
+    """End all keys of the channel at once."""
+
+    async def revoke(database: Database) -> int:
+        async with database.transaction() as tx:
+            return await store.revoke(tx, name)
+
+    ended = _with_database(revoke)
+    if not ended:
+        fail(f"there is no channel {name} with a valid key")
+    print(json.dumps({"name": name, "revoked": ended}) if as_json else f"{name}: {ended} key(s) revoked")
+
+
+@reconcile.callback(invoke_without_command=True)
+def reconcile_(
+    topic: Annotated[bool, typer.Option("--topic", help="Read the topic and count gaps of ce_sequence.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Per source: seen = accepted + duplicate + not a complaint + quarantined + gap. Exit 1 for a gap."""
+    if topic:
+        _verify(as_json=as_json)
+        return
+
+    async def read(database: Database) -> list[reconciliation.Balance]:
+        async with database.read() as tx:
+            return await reconciliation.balances(tx)
+
+    found = _with_database(read)
+    together = reconciliation.total(found)
+    if as_json:
+        document = {"sources": [reconciliation.shown(b) for b in found], "total": reconciliation.shown(together)}
+        print(json.dumps(document, default=str))
+    else:
+        print("".join(f"{title:>16}" for title in ("source", *reconciliation.NUMBERS)))
+        for balance in [*found, together]:
+            numbers = "".join(f"{getattr(balance, name):>16}" for name in reconciliation.NUMBERS)
+            print(f"{balance.source[:15]:>16}{numbers}")
+    raise SystemExit(1 if together.gap else 0)
+
+
+def _verify(*, as_json: bool) -> None:
+    settings = load(TopicSettings)
+    try:
+        verdict = asyncio.run(verify.verify(settings.kafka_bootstrap, settings.topic))
+    except (KafkaError, OSError, LookupError) as error:
+        fail(f"the topic cannot be read: {error}")
+    answer = {
+        "records": verdict.records,
+        "repeated": verdict.repeated,
+        "undecodable": verdict.undecodable,
+        "gaps": dict(verdict.gaps),
+        "out_of_order": dict(verdict.out_of_order),
+    }
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        for name, value in answer.items():
+            print(f"{name:>14}  {value or 0}")
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    raise SystemExit(1 if verdict.gaps or verdict.out_of_order else 0)

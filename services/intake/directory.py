@@ -1,0 +1,120 @@
+"""The company's customer directory: kept as it is told, and a change reaches the customer's open complaints."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.base.errors import Problem
+from shared.events.intake import Customer, CustomerChanged, Person
+from shared.spine.effects import Emit
+from shared.spine.unit import Work
+
+from . import identity
+from .identity import Contact
+from .model import Case
+from .requests import DirectoryIn
+from .store import directory as store
+
+NAMES = ("name", "family_name", "given_name", "salutation")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """`put` writes one customer; `find` looks one up by phone or e-mail."""
+
+    work: Work[Case]
+    deployment: str
+    region: str
+    tiers: frozenset[str]
+
+    def contacts(self, external_id: str, given: DirectoryIn) -> list[Contact]:
+        """The contacts in their one written form. Raises Problem for what is none."""
+        if given.tier not in self.tiers:
+            raise _wrong("/tier", f"is none of {', '.join(sorted(self.tiers))}")
+        found = [Contact("external", external_id)]
+        for n, text in enumerate(given.emails):
+            found.append(Contact("email", _or_wrong(identity.email(text), f"/emails/{n}", "is no e-mail address")))
+        for n, text in enumerate(given.phones):
+            number = identity.phone(text, self.region)
+            found.append(Contact("phone", _or_wrong(number, f"/phones/{n}", "is no telephone number")))
+        return list(dict.fromkeys(found))
+
+    async def put(self, external_id: str, given: DirectoryIn) -> UUID:
+        """Write the customer; tell their open complaints when tier or contact changed. Raises Problem 422."""
+        contacts = self.contacts(external_id, given)
+        return await self.work.db.retrying(lambda: self._put(external_id, given, contacts))
+
+    async def _put(self, external_id: str, given: DirectoryIn, contacts: list[Contact]) -> UUID:
+        async with self.work.db.read() as tx:
+            customer = await store.owner(tx, contacts) or identity.customer_id(self.deployment, contacts[0])
+            concerned = await store.open_complaints(tx, customer)
+        async with self.work.unit(concerned) as unit:
+            before, had = await store.get(unit.tx, customer), await store.contacts_of(unit.tx, customer)
+            row = _row(customer, external_id, given)
+            await store.put(unit.tx, row, contacts)
+            if before and (_seen(before) != _seen(row) or set(had) != set(contacts)):
+                for complaint in concerned:
+                    unit.add(complaint, identity.uuid7(), [Emit(_changed(row))])
+        return customer
+
+    async def find(self, contact: Contact) -> list[dict[str, Any]]:
+        """The customers with this contact, as the API shows them."""
+        async with self.work.db.read() as tx:
+            rows = await store.by_contact(tx, contact)
+            return [_shown(row, await store.contacts_of(tx, row["customer_id"])) for row in rows]
+
+
+def _wrong(pointer: str, detail: str) -> Problem:
+    return Problem(
+        422, "Unprocessable content", "Some fields are wrong.", errors=[{"pointer": pointer, "detail": detail}]
+    )
+
+
+def _or_wrong(value: str | None, pointer: str, detail: str) -> str:
+    if value is None:
+        raise _wrong(pointer, detail)
+    return value
+
+
+def _row(customer: UUID, external_id: str, given: DirectoryIn) -> dict[str, Any]:
+    person = {name: value for name in NAMES if (value := getattr(given, name))}
+    if given.emails:
+        person["email"] = given.emails[0]
+    if given.phones:
+        person["phone"] = given.phones[0]
+    return {
+        "customer_id": customer,
+        "external_id": external_id,
+        "tier": given.tier,
+        "language": given.language,
+        "relation": given.relation,
+        "since": given.since,
+        "person": person,
+        "class": "customer",
+        "delete_after": None,
+    }
+
+
+def _seen(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["tier"], row["language"], row["relation"], row["person"]
+
+
+def _changed(row: dict[str, Any]) -> CustomerChanged:
+    customer = Customer(
+        customer_id=row["customer_id"], tier=row["tier"], language=row["language"] or "en", relation=row["relation"]
+    )
+    return CustomerChanged(customer=customer, personal={row["customer_id"]: Person(**row["person"])})
+
+
+def _shown(row: dict[str, Any], contacts: list[Contact]) -> dict[str, Any]:
+    return {
+        "customer_id": row["customer_id"],
+        "external_id": row["external_id"],
+        **{name: row["person"].get(name) for name in NAMES},
+        "tier": row["tier"],
+        "language": row["language"],
+        "relation": row["relation"],
+        "emails": [c.value for c in contacts if c.kind == "email"],
+        "phones": [c.value for c in contacts if c.kind == "phone"],
+        "since": row["since"],
+    }

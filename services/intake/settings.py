@@ -1,0 +1,27 @@
+"""Configuration of intake."""
+
+from pydantic import Field
+
+from shared.base.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Intake's own variables. Sizes are bytes, durations seconds unless the name says otherwise."""
+
+    trusted_gateways: list[str] = Field(
+        [], description="JSON list of mail hosts whose topmost Received header tells when a mail reached the company"
+    )
+    phone_region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="Country that reads numbers without a prefix")
+    tiers: list[str] = Field(["top", "high", "middle", "low"], min_length=1, description="JSON list of service tiers")
+    default_tier: str = Field("low", description="Tier of a customer whom the directory does not know")
+    keep_days: int = Field(2190, ge=1, description="How long complaints, letters and raw mail are kept")
+    link_days: int = Field(180, ge=1, description="How long a signed tracking link opens")
+    max_body: int = Field(8 << 20, description="Largest JSON body")
+    max_mail: int = Field(50 << 20, description="Largest mail")
+    accept_queue: int = Field(2048, ge=1, description="Posts that may wait for their transaction; more get 503")
+    mail_workers: int = Field(1, ge=1, le=64, description="Processes that parse mail")
+    mail_seconds: float = Field(5.0, gt=0, description="CPU and waiting time for one mail")
+    mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
+    call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
+    time_zone: str = Field("Asia/Shanghai", description="Time zone in which customers' pages write times (IANA name)")
+    form_posts: int = Field(20, ge=1, description="Complaints per minute from one address through the form")

@@ -1,0 +1,62 @@
+"""Channel keys: who may call, for what, until when. Only the SHA-256 of a key is kept."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake import tables as t
+
+
+class Key(NamedTuple):
+    key_hash: bytes
+    name: str
+    scopes: tuple[str, ...]
+
+
+async def valid(tx: AsyncConnection) -> list[Key]:
+    """Every key that opens something now."""
+    k = t.channel_key.c
+    query = select(k.key_hash, k.name, k.scopes).where(
+        k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now())
+    )
+    return [Key(bytes(row.key_hash), row.name, tuple(row.scopes)) for row in await tx.execute(query)]
+
+
+async def scopes_of(tx: AsyncConnection, name: str) -> tuple[str, ...] | None:
+    """The scopes of the channel's newest valid key; None when it has none."""
+    k = t.channel_key.c
+    query = (
+        select(k.scopes)
+        .where(k.name == name, k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now()))
+        .order_by(k.created_at.desc())
+        .limit(1)
+    )
+    found = await tx.scalar(query)
+    return None if found is None else tuple(found)
+
+
+async def add(tx: AsyncConnection, key_hash: bytes, name: str, scopes: Sequence[str]) -> None:
+    """A new key."""
+    row = {"key_hash": key_hash, "name": name, "scopes": list(scopes), "created_at": func.now()}
+    await tx.execute(t.channel_key.insert().values(row))
+
+
+async def expire(tx: AsyncConnection, name: str, after: timedelta) -> None:
+    """Let the channel's present keys end after the overlap."""
+    k = t.channel_key
+    ends = func.now() + after
+    await tx.execute(
+        update(k)
+        .where(k.c.name == name, k.c.revoked_at.is_(None), or_(k.c.expires_at.is_(None), k.c.expires_at > ends))
+        .values(expires_at=ends)
+    )
+
+
+async def revoke(tx: AsyncConnection, name: str) -> int:
+    """End all keys of the channel at once. How many there were."""
+    k = t.channel_key
+    statement = update(k).where(k.c.name == name, k.c.revoked_at.is_(None)).values(revoked_at=func.now())
+    return (await tx.execute(statement)).rowcount

@@ -1,0 +1,161 @@
+"""Calls of the hotline: each message about a call is merged into it, and the call becomes what it is.
+
+A call's id is also the id of its complaint, so whatever the order there is one complaint. What becomes one is told to
+the others when there are words; when none come within `patience`, the sweep tells what is known.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from shared.base.runtime import LoopControl
+from shared.spine.effects import Effect
+from shared.spine.unit import Unit, Work
+
+from . import calls, commands, identity, reference
+from .admission import Admission
+from .commands import Said
+from .entry import Entry, person_of
+from .model import Case
+from .requests import CallIn, CallOut, CustomerIn
+from .store import calls as store
+from .store import cases
+from .store.calls import Call
+
+SWEEP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Switchboard:
+    """`heard` takes one message about a call; `run` is the sweep for calls without words."""
+
+    work: Work[Case]
+    admission: Admission
+    region: str
+    patience: timedelta
+
+    async def heard(self, call: CallIn, *, source: str, tier_counts: bool) -> tuple[CallOut, bool]:
+        """Merge, decide, tell. The answer, and whether the call was unknown before."""
+        document = calls.document(call)
+        if not tier_counts:
+            document.get("caller", {}).pop("tier", None)
+        return await self.work.db.retrying(lambda: self._heard(source, call.call_id, document))
+
+    async def _heard(self, source: str, call_id: str, document: dict[str, Any]) -> tuple[CallOut, bool]:
+        key = identity.keyed_id(self.admission.deployment, source, f"call\x1f{call_id}")
+        named = reference.parse(document.get("reference", ""))
+        async with self.work.db.read() as tx:
+            about = await cases.id_of(tx, named) if named else None
+        async with self.work.unit([key, about] if about else [key]) as unit:
+            known = await store.get(unit.tx, key)
+            call = known or Call(key, source, call_id, reference.new(), {}, "", None, "", None, unit.now)
+            call.document = calls.merge(call.document, document)
+            await self._settle(unit, call, about)
+            await store.put(unit.tx, call, unit.now + self.admission.keep)
+            told = await self._told(unit, call)
+        return told, known is None
+
+    async def _told(self, unit: Unit, call: Call) -> CallOut:
+        if call.complaint_id is None or call.complaint_id == call.call_key:
+            ref = call.reference if call.outcome != "abandoned" else None
+        else:
+            case = (await self.work.store.load(unit.tx, [call.complaint_id]))[call.complaint_id]
+            ref = case.origin.reference if case.origin else None
+        about = call.complaint_id or (call.call_key if ref else None)
+        return CallOut.model_validate({"outcome": call.outcome, "complaint_id": about, "reference": ref})
+
+    async def _settle(self, unit: Unit, call: Call, about: UUID | None, *, now_or_never: bool = False) -> None:
+        """Bring what the others know of the call up to what is known."""
+        said = calls.words(call.document)
+        if call.complaint_id == call.call_key:
+            if said != call.said:
+                await self._more(unit, call, call.call_key, said)
+            return
+        about = about or call.complaint_id
+        case = (await self.work.store.load(unit.tx, [about]))[about] if about else None
+        call.outcome = calls.outcome(call.document, about_open=case.open if case else None)
+        if case:
+            if said != call.said or call.complaint_id is None:
+                await self._more(unit, call, case.complaint_id, said)
+            return
+        if call.outcome == "abandoned":
+            call.settle_at = None
+        elif now_or_never or calls.settled(call.document, call.outcome):
+            await self._announce(unit, call, said)
+        else:
+            call.settle_at = call.settle_at or unit.now + self.patience
+
+    async def _announce(self, unit: Unit, call: Call, said: str) -> None:
+        call.complaint_id, call.said, call.settle_at = call.call_key, said, None
+        entry = self._entry(call, said)
+        await self.admission.admit(unit, [entry])
+        if "callback_promised_at" in call.document:
+            case = (await self.work.store.load(unit.tx, [call.call_key]))[call.call_key]
+            await self._apply(unit, case, uuid5(call.call_key, "callback"), self._callback(case, call, unit.now))
+
+    async def _more(self, unit: Unit, call: Call, about: UUID, said: str) -> None:
+        """Words about a complaint that is known: only what has not been told yet."""
+        case = (await self.work.store.load(unit.tx, [about]))[about]
+        new = said.removeprefix(call.said).strip() if call.said else said
+        at = _moment(call.document["started_at"])
+        word = Said(uuid5(call.call_key, hashlib.sha256(said.encode()).hexdigest()), "hotline", new, received_at=at)
+        first_time = call.complaint_id is None  # one call chases once, however many messages tell of it
+        command = commands.chase if call.outcome == "chase" and first_time else commands.message
+        call.complaint_id, call.said, call.settle_at = about, said, None
+        await self._apply(unit, case, word.id, list(command(case, word, unit.now)))
+
+    def _callback(self, case: Case, call: Call, now: datetime) -> list[Effect]:
+        promised = _moment(call.document["callback_promised_at"])
+        word = Said(uuid5(call.call_key, "callback"), "hotline", promised_at=promised)
+        return list(commands.call_me(case, word, now))
+
+    async def _apply(self, unit: Unit, case: Case, cause: UUID, effects: list[Effect]) -> None:
+        case.version += 1
+        unit.add(case.complaint_id, cause, effects)
+        await self.work.store.save(unit.tx, [case])
+
+    def _entry(self, call: Call, said: str) -> Entry:
+        doc = call.document
+        caller = CustomerIn.model_validate(doc.get("caller", {}))
+        body = json.dumps({"call_id": call.call_id, **doc}, ensure_ascii=False)
+        return Entry(
+            id=call.call_key,
+            reference=call.reference,
+            source=call.source,
+            came_by="call",
+            kind="complaint" if call.outcome == "complaint" else calls.kind(said),
+            channel="hotline",
+            person=person_of(caller, self.region, text=said),
+            contacts=identity.contacts(self.region, caller.external_id, caller.email, caller.phone),
+            body=body,
+            body_hash=hashlib.sha256(body.encode()).digest(),
+            size=len(body),
+            # A telephone system's clock may run ahead of ours; nothing was received in the future.
+            received_at=min(_moment(doc.get("queued_at", doc["started_at"])), datetime.now(UTC)),
+            language=caller.language,
+            tier=caller.tier,
+        )
+
+    async def run(self, control: LoopControl) -> None:
+        """Tell what is known of calls whose words do not come."""
+        while not control.stopping:
+            async with self.work.db.read() as tx:
+                waiting = await store.due(tx, SWEEP)
+            for key in waiting:
+                control.beat()
+                await self._give_up_waiting(key)
+            await control.sleep(0.0 if len(waiting) == SWEEP else 5.0)
+
+    async def _give_up_waiting(self, key: UUID) -> None:
+        async with self.work.unit([key]) as unit:
+            call = await store.get(unit.tx, key)
+            if call and call.settle_at and call.settle_at <= unit.now:
+                await self._settle(unit, call, None, now_or_never=True)
+                await store.put(unit.tx, call, unit.now + self.admission.keep)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
