@@ -1,4 +1,4 @@
-"""From case data to a letter. Nothing is said that is not in the data; what is missing is named, never left as a hole."""
+"""From case data to a letter: nothing is said that is not in the data, and what is missing is named."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

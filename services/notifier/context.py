@@ -59,7 +59,7 @@ class Context:
         _put(scope.data, "subject", _short(facts.person.subject))
         _put(scope.data, "tracking_url", facts.tracking_url)
         if facts.handler:
-            self._handler(facts.handler, scope)
+            self.signed_by(scope, facts.handler)
         scope.flags.add("first_stage" if facts.stage < 2 else "second_stage")
         return scope
 
@@ -85,7 +85,8 @@ class Context:
             if answer is None or local(update, self.zone).date() < local(answer, self.zone).date():
                 scope.flags.add("update_before_answer")
 
-    def _handler(self, handler: Staff, scope: Scope) -> None:
+    def signed_by(self, scope: Scope, handler: Staff) -> None:
+        """Add who signs: name, role and direct contact as customers may know them."""
         titles: Mapping[str, str] = self.language.raw["titles"]
         _put(scope.data, "handler_name", handler.name)
         _put(scope.data, "handler_role", titles.get(handler.role_title, handler.role_title))
@@ -101,7 +102,7 @@ class Context:
 
     def decision(self, scope: Scope, decision: Decision, handler: Staff) -> None:
         """Add the decision record: issues, remedies and calls to action."""
-        self._handler(handler, scope)
+        self.signed_by(scope, handler)
         if not decision.examined:
             raise MissingField("examined")
         if not decision.issues:
@@ -276,9 +277,9 @@ def _whole_name(family: str | None, given: str | None) -> str | None:
 
 
 def _short(subject: str | None) -> str | None:
-    """The customer's own subject when it can be quoted: short, one line, and not an answer's or a form's subject line."""
+    """The customer's own subject when it can be quoted: short, one line, without what was put before it."""
     text = _one_line(subject) or ""
-    text = re.sub(r"^(?:(?:re|fw|fwd|aw|答复|回复|转发)\s*[:：]\s*)+", "", text, flags=re.I).strip(" “”\"")
+    text = re.sub(r"^(?:(?:re|fw|fwd|aw|答复|回复|转发)\s*[:：]\s*)+", "", text, flags=re.I).strip(' “”"')
     if not text or len(text) > 60 or re.search(r"\d{6,}|@|X{2,}|[{}\[\]<>]|https?:", text):
         return None
     return text

@@ -300,7 +300,9 @@ def _files() -> Iterator[Any]:
     return iter(sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name))
 
 
-def first_fit(variants: Iterable[Variant], flags: "set[str]", data: Mapping[str, Any]) -> tuple[Variant | None, list[str]]:
+def first_fit(
+    variants: Iterable[Variant], flags: "set[str]", data: Mapping[str, Any]
+) -> tuple[Variant | None, list[str]]:
     """The first variant that can be said, and otherwise which data the likeliest one lacks."""
     lacking: list[str] = []
     for variant in variants:

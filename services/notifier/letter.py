@@ -87,7 +87,7 @@ class Letter:
 
     def as_json(self) -> dict[str, Any]:
         """The structure for programs: parts as lists of sentences, in reading order."""
-        parts = {name: [s.text for s in self.part(name)] for name in PARTS if self.part(name)}
+        parts: dict[str, list[str]] = {name: [s.text for s in self.part(name)] for name in PARTS if self.part(name)}
         return {
             "kind": self.kind,
             "language": self.language,

@@ -93,7 +93,7 @@ class Promise:
 
     id: UUID
     letter_id: UUID
-    kind: str
+    kind: Literal["date", "remedy", "callback", "update"]
     due_at: datetime
     remedy_id: str | None = None
     state: Literal["open", "kept", "broken", "cancelled"] = "open"

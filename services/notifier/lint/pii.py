@@ -8,7 +8,9 @@ _ID_ZH = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 _MOBILE_ZH = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 _ABROAD = re.compile(r"(?<![\w+])\+\d(?:[ ()-]?\d){7,14}(?!\d)")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_PLATE = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•]?[A-Z0-9]{5,6}(?![A-Z0-9])")
+_PLATE = re.compile(
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•]?[A-Z0-9]{5,6}(?![A-Z0-9])"
+)
 _PASSPORT = re.compile(r"(?:passport|护照)[^\n.。]{0,12}?\b([A-Z]{1,2}\d{7,8})\b", re.I)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 

@@ -125,9 +125,8 @@ def upheld_is_owned(doc: Doc, words: Words, case: CaseData) -> Iterator[Place]:
                 yield _end(doc)
         if any(f == "substantiated" for f in case.findings.values()) and not words.named["repair"].search(text):
             yield _end(doc)
-    elif case.overall == "upheld":
-        if not (words.named["responsibility"].search(text) and words.named["repair"].search(text)):
-            yield _end(doc)
+    elif case.overall == "upheld" and not all(words.named[n].search(text) for n in ("responsibility", "repair")):
+        yield _end(doc)
 
 
 def _apologies(doc: Doc, issue: str) -> bool:

@@ -1,0 +1,16 @@
+"""HTTP: letters of a complaint, lint and preview, what people decide about letters, promises, the gallery."""
+
+from fastapi import APIRouter
+
+from shared.spine.spine import Spine
+
+from ..debts import Debts
+from ..model import Matter
+from ..store import Reading
+from ..writer import Writer
+from . import gallery, letters, tools
+
+
+def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer) -> list[APIRouter]:
+    """The notifier's routes; those with fixed words before those with an id in their place."""
+    return [tools.router(writer), letters.router(spine, reading, debts), gallery.router(writer)]

@@ -1,0 +1,162 @@
+"""Letters of the ledger, and promises."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.base.errors import NotFound
+from shared.base.security import Role, allow, caller
+from shared.deliver.ledger import State
+from shared.spine.spine import Spine
+
+from ..debts import Debts
+from ..model import Matter
+from ..store import Reading
+
+STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
+DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")
+LEADS = frozenset({"lead", "manager", "approver"})
+
+
+class LetterOut(BaseModel):
+    """A letter: `state` as in the ledger, `reason` why it is not sent, `findings` the rules that stopped it."""
+
+    id: UUID
+    complaint_id: UUID
+    kind: str
+    state: State
+    language: str
+    trigger: UUID
+    reference: str
+    automatic: bool
+    by_person: str | None
+    decision_id: UUID | None
+    address: str | None
+    subject: str
+    text: str
+    template_version: str
+    findings: list[str]
+    reason: str | None
+    attempts: int
+    created_at: datetime
+    next_try_at: datetime | None
+    sent_at: datetime | None
+
+
+class PromiseOut(BaseModel):
+    id: UUID
+    complaint_id: UUID
+    letter_id: UUID
+    kind: str
+    state: str
+    what: str
+    due_at: datetime
+    remedy_id: str | None
+    amount: str | None
+    currency: str | None
+    made_at: datetime
+    settled_at: datetime | None
+    evidence: str | None
+
+
+class ReasonIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class ApproveIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: str | None = Field(None, max_length=1000)
+
+
+def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
+    """The routes about letters that are kept."""
+    routes = APIRouter(prefix="/v1")
+
+    async def complaint_of(letter_id: UUID) -> UUID:
+        async with spine.db.read() as tx:
+            row = await reading.letter(tx, letter_id)
+        if row is None:
+            raise NotFound("letter")
+        found: UUID = row.complaint_id
+        return found
+
+    async def shown(letter_id: UUID) -> LetterOut:
+        async with spine.db.read() as tx:
+            return _out(await reading.letter(tx, letter_id))
+
+    @routes.get("/complaints/{complaint_id}/letters")
+    @allow(*STAFF)
+    async def letters(complaint_id: UUID) -> list[LetterOut]:
+        """All letters of a complaint in the order in which they came to be owed; none is an empty list."""
+        async with spine.db.read() as tx:
+            return [_out(row) for row in await reading.letters(tx, complaint_id)]
+
+    @routes.get("/letters")
+    @allow(*STAFF)
+    async def held(
+        state: Annotated[
+            list[State] | None, Query(description="May be repeated; what waits for a person by default")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[LetterOut]:
+        """Letters in some states, the oldest first: blocked, unknown, failed and without address wait for a person."""
+        wanted = state or ["blocked", "unknown", "failed", "no_address"]
+        async with spine.db.read() as tx:
+            return [_out(row) for row in await reading.held(tx, wanted, limit)]
+
+    @routes.get("/letters/{letter_id}")
+    @allow(*STAFF)
+    async def letter(letter_id: UUID) -> LetterOut:
+        """One letter."""
+        await complaint_of(letter_id)
+        return await shown(letter_id)
+
+    @routes.post("/letters/{letter_id}/approve")
+    @allow(*DECIDERS)
+    async def approve(letter_id: UUID, request: Request, body: ApproveIn | None = None) -> LetterOut:
+        """Let a blocked letter go out. Nobody approves a letter of their own; rules G5, G7, C5, G11 are never waived."""
+        who = caller(request)
+        complaint = await complaint_of(letter_id)
+        await spine.work.command(
+            complaint, lambda m, now: debts.approve(m, letter_id, who.name, lead=who.role in LEADS, now=now)
+        )
+        return await shown(letter_id)
+
+    @routes.post("/letters/{letter_id}/reject")
+    @allow(*DECIDERS)
+    async def reject(letter_id: UUID, request: Request, body: ReasonIn) -> LetterOut:
+        """Stop a blocked letter for good, with a reason."""
+        who = caller(request)
+        complaint = await complaint_of(letter_id)
+        await spine.work.command(complaint, lambda m, now: debts.reject(m, letter_id, who.name, body.reason, now=now))
+        return await shown(letter_id)
+
+    @routes.post("/letters/{letter_id}/resend")
+    @allow(*DECIDERS)
+    async def resend(letter_id: UUID, request: Request) -> LetterOut:
+        """Send again a letter whose fate is unknown, or that failed, with the same Message-ID."""
+        who = caller(request)
+        complaint = await complaint_of(letter_id)
+        await spine.work.command(complaint, lambda m, now: debts.resend(m, letter_id, who.name, now=now))
+        return await shown(letter_id)
+
+    @routes.get("/promises")
+    @allow(*STAFF)
+    async def promises(
+        state: Literal["open", "kept", "broken", "cancelled"] | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[PromiseOut]:
+        """What letters promised, the most urgent first."""
+        async with spine.db.read() as tx:
+            rows = await reading.promises(tx, state, limit)
+        return [PromiseOut.model_validate(dict(row._mapping)) for row in rows]
+
+    return routes
+
+
+def _out(row: Any) -> LetterOut:
+    return LetterOut.model_validate(dict(row._mapping))

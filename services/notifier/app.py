@@ -1,0 +1,83 @@
+"""The notifier, composed."""
+
+from prometheus_client import REGISTRY
+
+from shared.base.db import is_transient
+from shared.base.runtime import Loop, LoopControl, Refused, Service
+from shared.base.security import Authenticator
+from shared.base.web import web_app
+from shared.deliver.smtp import BadUrl, Pool, server
+from shared.spine.spine import Spine
+
+from . import api, language, policy, specimens
+from .debts import Debts
+from .handlers import Notifier
+from .lint import Linter
+from .metrics import Totals
+from .model import Matter
+from .sending import Identity, Sender
+from .settings import Settings
+from .store import Outgoing, Reading, Store
+from .writer import Writer
+
+_TOTALS_SECONDS = 5.0
+
+
+def read_data(settings: Settings) -> Writer:
+    """Languages, rules and policy, checked and tried out. Raises Refused with the first thing that is wrong."""
+    try:
+        writer = Writer(language.load_all(), policy.load(settings.notifier_policy), Linter())
+        specimens.try_out(writer)
+    except (policy.PolicyError, language.LanguageError, specimens.Unfit) as error:
+        raise Refused(str(error)) from None
+    return writer
+
+
+def identity(settings: Settings) -> Identity:
+    """Who our mails are from."""
+    sender = settings.mail_from or f"care@{settings.mail_domain}"
+    return Identity(settings.mail_domain, sender, sender.rpartition("<")[2].rstrip(">"))
+
+
+def build(settings: Settings) -> Service:
+    """The composition root."""
+    writer = read_data(settings)
+    try:
+        target = server(settings.smtp_url)
+    except BadUrl as error:
+        raise Refused(f"AMENDS_SMTP_URL: {error}") from None
+    store, notifier, reading, outgoing = Store(writer.policy.keep_days), Notifier(writer), Reading(), Outgoing()
+    spine: Spine[Matter] = Spine(
+        settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer
+    )
+    pool = Pool(target, size=settings.smtp_connections, timeout=settings.smtp_timeout)
+    sender = Sender(
+        spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
+        lease=settings.letter_lease,
+    )  # fmt: skip
+    totals = Totals()
+    REGISTRY.register(totals)
+
+    async def count(ctl: LoopControl) -> None:
+        while not ctl.stopping:
+            try:
+                async with spine.db.read() as tx:
+                    totals.update(await reading.totals(tx), await reading.states(tx))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await ctl.sleep(_TOTALS_SECONDS)
+
+    async def closed() -> None:
+        REGISTRY.unregister(totals)
+        await pool.close()
+        await spine.closed()
+
+    web = web_app(
+        "notifier",
+        api.routers(spine, reading, Debts(writer), writer),
+        auth=Authenticator(settings.token_key.get_secret_value()),
+        ready=spine.ready,
+    )
+    loops = [*spine.loops(), *sender.loops(), Loop("totals", count)]
+    return Service("notifier", settings, web, loops, spine.opened, closed)

@@ -1,0 +1,120 @@
+"""`amends letter lint` and `amends letter preview`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from . import language as languages
+from . import policy
+from .desk import LintIn, PreviewIn, lint, preview
+from .lint import Finding, Linter, Report
+from .writer import Writer
+
+letter = typer.Typer(help="Check letters, and see what a letter would say.", no_args_is_help=True)
+
+T = TypeVar("T", LintIn, PreviewIn)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@letter.command("lint")
+def lint_files(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Letters: plain text, or structure in JSON.")],
+    language: Annotated[str, typer.Option(help="zh or en; told from the text when left out.")] = "",
+    kind: Annotated[str, typer.Option(help="resolution, reply, …: which rules apply.")] = "resolution",
+    as_json: Json = False,
+) -> None:
+    """Say what the rules find in each letter. Exit 1 when the gate blocks one."""
+    linter = Linter()
+    results: list[tuple[Path, str, Report]] = []
+    for path in paths:
+        text = _read(path)
+        results.append((path, text, lint(linter, _wanted(path, text, language, kind))))
+    if as_json:
+        print(json.dumps([{"file": str(p), **r.as_json()} for p, _, r in results], ensure_ascii=False, indent=2))
+    else:
+        for path, text, report in results:
+            for finding in report.findings:
+                print(_line(path, text, finding))
+            print(f"{path}: {report.gate}")
+    raise SystemExit(int(any(report.gate == "block" for _, _, report in results)))
+
+
+def _wanted(path: Path, text: str, language: str, kind: str) -> LintIn:
+    found: Any = None
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            _fail(f"{path}: {error}")
+    body: dict[str, Any] = {"text": text}
+    if isinstance(found, dict):
+        body = found if "letter" in found or "text" in found else {"letter": found}
+        letter_ = body.get("letter") or {}
+        language = language or body.get("language") or letter_.get("language") or ""
+        kind = body.get("kind") or letter_.get("kind") or kind
+    told = language or ("zh" if any("一" <= c <= "鿿" for c in text) else "en")
+    return _valid(LintIn, path, {**body, "language": told, "kind": kind})
+
+
+@letter.command("preview")
+def preview_file(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Case, handler and decision in YAML or JSON.")],
+    html: Annotated[bool, typer.Option("--html", help="Print the HTML part.")] = False,
+    policy_file: Annotated[Path | None, typer.Option("--policy", help="A letter policy of your own.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the letter that these data make, and what the rules find in it. Exit 1 when it could not go out."""
+    try:
+        document = yaml.safe_load(_read(path))
+        writer = Writer(languages.load_all(), policy.load(policy_file), Linter())
+    except yaml.YAMLError as error:
+        _fail(f"{path}: {' '.join(str(error).split())}")
+    except policy.PolicyError as error:
+        _fail(str(error))
+    shown = preview(writer, _valid(PreviewIn, path, document))
+    if as_json:
+        print(json.dumps(shown.model_dump(), ensure_ascii=False, indent=2))
+    elif shown.missing:
+        print(f"amends: {path}: no letter: {shown.missing}", file=sys.stderr)
+    elif html:
+        print(shown.html)
+    else:
+        print(f"{shown.subject}\n\n{shown.text}")
+        for found in shown.findings:
+            print(f"{found.rule} {found.level}: {found.message}. {found.suggestion}", file=sys.stderr)
+    raise SystemExit(int(shown.gate == "block"))
+
+
+def _line(path: Path, text: str, finding: Finding) -> str:
+    line = text.count("\n", 0, finding.start) + 1
+    column = finding.start - (text.rfind("\n", 0, finding.start) + 1) + 1
+    return f"{path}:{line}:{column}: {finding.rule} {finding.level}: {finding.message} → {finding.suggestion}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}")
+    except UnicodeDecodeError:
+        _fail(f"{path}: not UTF-8 text")
+
+
+def _valid(model: type[T], path: Path, document: Any) -> T:
+    try:
+        return model.model_validate(document)
+    except ValidationError as problem:
+        error = problem.errors(include_url=False)[0]
+        where = ".".join(map(str, error["loc"]))
+        _fail(f"{path}: {where + ': ' if where else ''}{error['msg']}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"amends: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,157 @@
+"""A debt to a customer and its letter: owed, written, held, approved, rejected, sent again."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.base.errors import Conflict, NotFound, Problem
+from shared.deliver.ledger import UNCLAIMED, move
+from shared.events.notifier import LetterBlocked as LetterBlockedEvent
+from shared.events.notifier import LetterFailed
+from shared.spine.effects import Arm, Effect, Emit
+
+from .letter import Kind, LetterBlocked
+from .model import Facts, LetterRow, Matter, letter_id
+from .writer import Writer
+
+# What no lead may wave through: somebody else's data, a wrong recipient, a wrong amount, a missing right.
+NEVER_OVERRIDDEN = frozenset({"G5", "G7", "C5", "G11"})
+HELD_T0 = "danger to life is possible: a person has to approve every automatic letter"
+
+
+class Debts:
+    """What is done with single letters. Pure: it changes the matter it is given and says what follows."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.policy = writer, writer.policy
+
+    def owe(
+        self, matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *,
+        inputs: dict[str, Any] | None = None, by_person: str | None = None, decision_id: UUID | None = None,
+        hold: bool = True,
+    ) -> Iterator[Effect]:  # fmt: skip
+        """A letter is owed for an event: written now, or after its hold, in which later ones of its kind join it."""
+        if facts.withdrawn and kind != "withdrawal_confirmation":
+            return
+        wait = self.policy.hold.get(kind, 0.0) if hold else 0.0
+        if wait and any(row.kind == kind for row in unclaimed(matter, "owed")):
+            return
+        row = LetterRow(
+            id=letter_id(trigger, kind, "complainant"),
+            complaint_id=matter.complaint_id,
+            trigger=trigger,
+            kind=kind,
+            state="owed",
+            language=facts.language,
+            automatic=by_person is None,
+            by_person=by_person,
+            decision_id=decision_id,
+            inputs=inputs or {},
+            created_at=now,
+        )
+        matter.letters.append(row)
+        if wait:
+            yield Arm(hold_timer(row.id), at=now + timedelta(seconds=wait))
+        else:
+            yield from self.write(row, facts, now)
+
+    def write(self, row: LetterRow, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """Write an owed letter: then it is ready to be sent, or it says why not."""
+        row.changed = True
+        row.address, row.to_name, row.thread = facts.person.email, facts.person.name, facts.thread[-10:]
+        if not row.address:
+            row.state, row.reason = move(row.state, "no_address"), "no_address"
+            yield Emit(LetterFailed(**_names(row), reason="no_address"))
+            return
+        approved = row.inputs.get("approved_by")
+        try:
+            if facts.level == "T0" and row.automatic and not approved:
+                raise LetterBlocked(HELD_T0)
+            self.writer.write(row, facts, now)
+            if (reason := self.writer.needs_approval(row)) and not approved:
+                raise LetterBlocked(reason)
+        except LetterBlocked as blocked:
+            if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
+                yield from block(row, blocked)
+                return
+        make_ready(row, now, self.policy.deadline)
+
+    # What people decide about a letter
+
+    def approve(self, matter: Matter, id_: UUID, who: str, *, lead: bool, now: datetime) -> Iterator[Effect]:
+        """Let a held letter go. Nobody approves their own; what concerns money or a rule takes a lead's role."""
+        facts, row = _held(matter, id_)
+        if row.by_person == who:
+            raise Problem(403, "Forbidden", "Nobody approves a letter of their own.")
+        if not lead and row.reason != HELD_T0:
+            raise Problem(403, "Forbidden", "This letter needs the approval of a lead, a manager or an approver.")
+        if never := NEVER_OVERRIDDEN & set(row.findings):
+            raise Conflict(f"Rules {', '.join(sorted(never))} cannot be waived; the letter has to be changed.")
+        row.inputs = {**row.inputs, "approved_by": who}
+        yield from self.write(row, facts, now)
+        if row.state == "blocked":
+            raise Conflict(f"The letter still cannot go out: {row.reason}.")
+
+    def reject(self, matter: Matter, id_: UUID, who: str, reason: str, *, now: datetime) -> Iterator[Effect]:
+        """Stop a held letter for good."""
+        _, row = _held(matter, id_)
+        cancel(row, f"rejected by {who}: {reason}")
+        return iter(())
+
+    def resend(self, matter: Matter, id_: UUID, who: str, *, now: datetime) -> Iterator[Effect]:
+        """Send again what may or may not have arrived, or what failed: a person's decision, the same Message-ID."""
+        facts, row = _row(matter, id_, "unknown", "failed", "no_address")
+        row.inputs = {**row.inputs, "resent_by": who}
+        if row.text and row.address:
+            make_ready(row, now, self.policy.deadline)
+            return
+        yield from self.write(row, facts, now)
+        if row.state == "no_address":
+            raise Conflict("There is no e-mail address on record.")
+
+
+def make_ready(row: LetterRow, now: datetime, deadline: float) -> None:
+    """The letter may be claimed by a sender."""
+    row.state, row.changed, row.reason = move(row.state, "ready"), True, None
+    row.next_try_at, row.deadline_at, row.attempts = now, now + timedelta(seconds=deadline), 0
+
+
+def cancel(row: LetterRow, reason: str) -> None:
+    """The letter is not sent any more."""
+    row.state, row.reason, row.changed = move(row.state, "cancelled"), reason, True
+
+
+def hold_timer(id_: UUID) -> str:
+    """The name of the timer that ends a letter's hold."""
+    return f"letter/{id_}"
+
+
+def block(row: LetterRow, blocked: LetterBlocked) -> Iterator[Effect]:
+    row.changed, row.findings, row.reason = True, list(blocked.findings), blocked.reason
+    if row.state != "blocked":
+        row.state = move(row.state, "blocked")
+        yield Emit(LetterBlockedEvent(**_names(row), findings=blocked.findings, reason=blocked.reason))
+
+
+def _names(row: LetterRow) -> dict[str, Any]:
+    return {
+        "letter_id": row.id, "kind": row.kind, "language": row.language, "channel": "email", "trigger": row.trigger
+    }  # fmt: skip
+
+
+def unclaimed(matter: Matter, *states: str) -> list[LetterRow]:
+    return [row for row in matter.letters if row.state in (states or UNCLAIMED)]
+
+
+def _row(matter: Matter, id_: UUID, *states: str) -> tuple[Facts, LetterRow]:
+    row = next((row for row in matter.letters if row.id == id_), None)
+    if row is None or matter.facts is None:
+        raise NotFound("letter")
+    if row.state not in states:
+        raise Conflict(f"The letter is {row.state}.", allowed=list(states))
+    return matter.facts, row
+
+
+def _held(matter: Matter, id_: UUID) -> tuple[Facts, LetterRow]:
+    return _row(matter, id_, "blocked")

@@ -1,0 +1,299 @@
+"""Looking at letters before they exist: preview from data that somebody gives, lint of text or structure."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from shared.events.common import Channel, Decision, Language, Staff
+
+from .letter import Kind, Letter, LetterBlocked, Paragraph, Part, Sentence
+from .lint import CaseData, Linter, Report
+from .lint.pii import allow
+from .mime import html
+from .model import Contact, Facts, LetterRow, letter_id
+from .writer import FREE, Writer, case_data
+
+_PARTS: tuple[Part, ...] = (
+    "cushion", "apology", "facts", "decisions", "remedy", "call_to_action", "rights", "body", "closing",
+)  # fmt: skip
+_CJK = re.compile(r"[㐀-鿿]")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’.,-]*")
+ENGLISH_WORDS_PER_MINUTE, CHINESE_CHARACTERS_PER_MINUTE = 238, 375
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _record(value: Any) -> Any:
+    """A decision as `decide` takes it, or as events carry it: `class` and `for` are no names in Python."""
+    if not isinstance(value, dict):
+        return value
+    value = {k: v for k, v in value.items() if k != "cause"}
+    issues = [_renamed(i) for i in value.get("issues") or []]
+    remedies = [_renamed(r, f"r{n}") for n, r in enumerate(value.get("remedies") or [], 1)]
+    return {**value, "issues": issues, "remedies": remedies}
+
+
+def _renamed(value: Any, id_: str | None = None) -> Any:
+    if not isinstance(value, dict):
+        return value
+    value = dict(value)
+    if "class" in value:
+        value["remedy_class"] = value.pop("class")
+    if id_:
+        value.setdefault("id", id_)
+    apology = value.get("apology")
+    if isinstance(apology, dict) and "for" in apology:
+        value["apology"] = {"kind": apology.get("kind"), "for_": apology["for"]}
+    return value
+
+
+class PreviewCase(Body):
+    """The complaint as far as the letter needs it; every field but the reference may be left out."""
+
+    reference: str = Field("AM-0000000000", max_length=40)
+    kind: Literal["complaint", "question", "praise", "suggestion"] = "complaint"
+    channel: Channel = "email"
+    received_at: datetime | None = None
+    name: str | None = Field(None, max_length=200)
+    family_name: str | None = Field(None, max_length=100)
+    given_name: str | None = Field(None, max_length=100)
+    salutation: str | None = Field(None, max_length=40)
+    email: str | None = Field(None, max_length=254)
+    subject: str | None = Field(None, max_length=500)
+    wanted: str | None = None
+    order_ref: str | None = Field(None, max_length=100)
+    tracking_url: str | None = Field(None, max_length=500)
+    stage: int = Field(1, ge=1, le=3)
+    clocks: dict[str, datetime] = {}
+
+
+class PreviewIn(Body):
+    """What a letter is to be written from. `date`: the day of writing, today when left out."""
+
+    kind: Kind = "resolution"
+    language: Language
+    case: PreviewCase = PreviewCase()
+    handler: Staff | None = None
+    decision: Decision | None = None
+    words: str | None = Field(None, max_length=20_000, description="For a reply or an information request")
+    ask_by: datetime | None = None
+    missed: datetime | None = Field(None, description="For a delay apology: the date that was not kept")
+    clock: str = "decision"
+    date: datetime | None = None
+
+    @field_validator("decision", mode="before")
+    @classmethod
+    def _decision(cls, value: Any) -> Any:
+        return _record(value)
+
+    @field_validator("date", "missed", "ask_by")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class PartOut(BaseModel):
+    part: str
+    text: str
+
+
+class FindingOut(BaseModel):
+    rule: str
+    level: str
+    start: int
+    end: int
+    message: str
+    suggestion: str
+
+
+class PreviewOut(BaseModel):
+    """The letter as the customer will see it; `missing` names what is needed and absent, and then there is no letter."""
+
+    subject: str
+    text: str
+    html: str
+    parts: list[PartOut]
+    findings: list[FindingOut]
+    gate: Literal["pass", "block"]
+    reading_seconds: int
+    missing: str | None = None
+
+
+class SentenceIn(Body):
+    text: str = Field(max_length=4000)
+    issue: str | None = None
+    decides: bool = False
+
+
+class LetterIn(Body):
+    """A letter in structure; each sentence is a text, or an object that says more about it."""
+
+    date: date | None = None
+    subject: str = ""
+    greeting: str = ""
+    cushion: list[str | SentenceIn] = []
+    apology: list[str | SentenceIn] = []
+    facts: list[str | SentenceIn] = []
+    decisions: list[str | SentenceIn] = []
+    remedy: list[str | SentenceIn] = []
+    call_to_action: list[str | SentenceIn] = []
+    rights: list[str | SentenceIn] = []
+    body: list[str | SentenceIn] = []
+    closing: list[str | SentenceIn] = []
+    signatory: str = ""
+    kind: str | None = None
+    language: str | None = None
+
+
+class LintCase(Body):
+    """What the rules compare with; what is left out is not compared."""
+
+    decision: Decision | None = None
+    handler: Staff | None = None
+    overall: Literal["upheld", "partly", "not_upheld"] | None = None
+    amounts: list[Decimal] | None = None
+    order_ref: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    recipient: str | None = None
+    contacts: list[str] | None = None
+    promised: list[date] | None = None
+
+    @field_validator("decision", mode="before")
+    @classmethod
+    def _decision(cls, value: Any) -> Any:
+        return _record(value)
+
+    def data(self) -> CaseData:
+        """For the linter."""
+        held = {"order_ref": self.order_ref, "name": self.name, "email": self.email}
+        known = [self.order_ref, self.email, self.phone]
+        base = case_data(self.decision, self.handler, known=known, holds=[k for k, v in held.items() if v])
+        return CaseData(
+            amounts=frozenset(self.amounts) if self.amounts is not None else base.amounts,
+            findings=base.findings,
+            overall=self.overall,
+            holds=base.holds,
+            allowed=base.allowed | allow(self.contacts or []),
+            recipient=self.recipient,
+            contacts=frozenset(self.contacts) if self.contacts is not None else None,
+            promised=frozenset(self.promised) if self.promised is not None else None,
+        )
+
+
+class LintIn(Body):
+    """A letter by hand (`text`) or in structure (`letter`)."""
+
+    text: str | None = Field(None, max_length=64_000)
+    letter: LetterIn | None = None
+    language: Language
+    kind: Kind = "resolution"
+    case: LintCase = LintCase()
+
+    @model_validator(mode="after")
+    def _one(self) -> "LintIn":
+        if (self.text is None) == (self.letter is None):
+            raise ValueError("give either text or letter")
+        return self
+
+
+class LintOut(BaseModel):
+    findings: list[FindingOut]
+    gate: Literal["pass", "block"]
+
+
+def lint(linter: Linter, wanted: LintIn) -> Report:
+    """Check what somebody wrote."""
+    case = wanted.case.data()
+    if wanted.letter is not None:
+        return linter.letter(structured(wanted.letter, wanted.kind, wanted.language), case)
+    return linter.text(wanted.text or "", wanted.language, wanted.kind, case)
+
+
+def structured(given: LetterIn, kind: Kind, language: str) -> Letter:
+    """A letter in structure as the linter reads it: one paragraph a part."""
+    paragraphs = []
+    joint = "" if language == "zh" else " "
+    for part in _PARTS:
+        sentences = tuple(_sentence(part, s) for s in getattr(given, part))
+        if sentences:
+            paragraphs.append(Paragraph(sentences, joint.join(s.text for s in sentences)))
+    return Letter(
+        kind, language, given.date or datetime.now(UTC).date(), given.subject, given.greeting, tuple(paragraphs),
+        given.signatory,
+    )  # fmt: skip
+
+
+def _sentence(part: Part, given: str | SentenceIn) -> Sentence:
+    if isinstance(given, str):
+        return Sentence(part, given)
+    return Sentence(part, given.text, issue=given.issue, decides=given.decides)
+
+
+def preview(writer: Writer, wanted: PreviewIn) -> PreviewOut:
+    """Write a letter from given data, with what the rules find in it. Nothing is kept."""
+    now = wanted.date or datetime.now(UTC)
+    facts, row = _facts(wanted, now), _row(wanted, now)
+    try:
+        letter = writer.write(row, facts, now, gate=False)
+    except LetterBlocked as blocked:
+        return PreviewOut(
+            subject="", text="", html="", parts=[], findings=[], gate="block", reading_seconds=0, missing=blocked.reason
+        )
+    report = writer.linter.letter(letter, writer.case(row, facts))
+    language = writer.languages[wanted.language]
+    return PreviewOut(
+        subject=letter.subject,
+        text=letter.text,
+        html=html(letter.text, letter.subject, language.html_lang),
+        parts=[PartOut(part=s.part, text=s.text) for s in letter.sentences],
+        findings=[FindingOut(**f.as_json()) for f in report.findings],
+        gate=report.gate,
+        reading_seconds=reading_seconds(letter.text),
+    )
+
+
+def reading_seconds(text: str) -> int:
+    """How long a customer reads: 238 English words or 375 Chinese characters a minute."""
+    characters = len(_CJK.findall(text))
+    words = len(_WORD.findall(text))
+    return round(60 * (characters / CHINESE_CHARACTERS_PER_MINUTE + words / ENGLISH_WORDS_PER_MINUTE))
+
+
+def _facts(wanted: PreviewIn, now: datetime) -> Facts:
+    case = wanted.case
+    known = case.model_dump(include={"name", "family_name", "given_name", "salutation", "email", "subject"})
+    received = case.received_at or now
+    return Facts(
+        reference=case.reference, kind=case.kind, channel=case.channel, language=wanted.language,
+        received_at=received if received.tzinfo else received.replace(tzinfo=UTC), trigger=uuid4(), customer_id=uuid4(),
+        person=Contact(**known), wanted=case.wanted, order_ref=case.order_ref, tracking_url=case.tracking_url,
+        clocks={k: v if v.tzinfo else v.replace(tzinfo=UTC) for k, v in case.clocks.items()}, stage=case.stage,
+        handler=wanted.handler,
+    )  # fmt: skip
+
+
+def _row(wanted: PreviewIn, now: datetime) -> LetterRow:
+    trigger: UUID = uuid4()
+    inputs: dict[str, Any] = {
+        "words": wanted.words,
+        "handler": wanted.handler.model_dump() if wanted.handler else None,
+        "decision": wanted.decision.model_dump(exclude_none=True) if wanted.decision else None,
+        "ask_by": wanted.ask_by.isoformat() if wanted.ask_by else None,
+        "missed": wanted.missed.isoformat() if wanted.missed else None,
+        "clock": wanted.clock,
+        "reopened_on": now.isoformat(),
+        "withdrawn_on": now.isoformat(),
+    }
+    return LetterRow(
+        id=letter_id(trigger, wanted.kind, "complainant"), complaint_id=uuid4(), trigger=trigger, kind=wanted.kind,
+        state="owed", language=wanted.language, automatic=wanted.kind not in FREE, inputs=inputs,
+        address=wanted.case.email,
+    )  # fmt: skip

@@ -1,0 +1,308 @@
+"""Which letter is owed when: every event that the notifier listens to, every timer."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.events import escalation as x
+from shared.events import intake as i
+from shared.events import routing as r
+from shared.events.envelope import Event, Payload
+from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
+
+from . import promises
+from .context import ANSWER_CLOCKS
+from .debts import HELD_T0, Debts, block, cancel, hold_timer, unclaimed
+from .letter import Kind, LetterBlocked
+from .model import Contact, Facts, Matter
+from .writer import Writer
+
+APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
+_LEVELS = ("T0", "T1", "T2")
+
+
+class Notifier:
+    """The decisions of the notifier. Pure: it changes the matter it is given and says what follows."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.debts, self.policy = Debts(writer), writer.policy
+
+    def table(self) -> Handlers[Matter]:
+        """Event type → what is done. A complaint whose first event never came has no letters."""
+        on: dict[type[Payload], Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]] = {
+            i.CustomerChanged: self.on_customer_changed,
+            i.ComplaintChased: self.on_chased,
+            i.ComplaintWithdrawn: self.on_withdrawn,
+            i.ReopenRequested: self.on_asked_again,
+            i.OutcomeDisputed: self.on_asked_again,
+            r.ComplaintTriaged: self.on_triaged,
+            r.ComplaintAssigned: self.on_assigned,
+            r.ComplaintTransferred: self.on_transferred,
+            r.ContactMade: self.on_contact_made,
+            r.InformationRequested: self.on_information_requested,
+            r.ReplyWritten: self.on_reply_written,
+            r.ComplaintDecided: self.on_decided,
+            r.RemedyCarriedOut: self.on_remedy_carried_out,
+            r.ComplaintReopened: self.on_reopened,
+            x.ClocksChanged: self.on_clocks_changed,
+            x.SlaWarning: self.on_warning,
+            x.SlaBreached: self.on_breached,
+            x.SlaBreachRetracted: self.on_retracted,
+        }
+        first: dict[type[Payload], Handler[Matter]] = {
+            i.ComplaintReceived: self.on_received,
+            i.MessageReceived: self.on_message_received,
+        }
+        return {**first, **{model: _known(handler) for model, handler in on.items()}}
+
+    # What customers say
+
+    def on_received(self, matter: Matter, event: Event[i.ComplaintReceived], now: datetime) -> Iterator[Effect]:
+        if matter.facts is None:
+            matter.facts = _facts(event, "complaint")
+            yield Arm("ack", at=now + timedelta(seconds=self.policy.acknowledge_after))
+
+    def on_message_received(self, matter: Matter, event: Event[i.MessageReceived], now: datetime) -> Iterator[Effect]:
+        if matter.facts is None:
+            matter.facts = _facts(event, event.data.kind)
+            matter.facts.acknowledged = True
+            kind: Kind = "acknowledgement" if event.data.kind == "question" else "thanks"
+            yield from self.debts.owe(matter, matter.facts, event.id, kind, now)
+
+    def on_customer_changed(
+        self, matter: Matter, event: Event[i.CustomerChanged], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        customer = event.data.customer
+        facts.language = customer.language
+        if person := event.data.personal.get(customer.customer_id):
+            known = {k: v for k, v in _contact(person).model_dump().items() if v is not None}
+            facts.person = facts.person.model_copy(update=known)
+        return ()
+
+    def on_chased(
+        self, matter: Matter, event: Event[i.ComplaintChased], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        inputs = {"chased_on": event.data.received_at.isoformat()}
+        return self.debts.owe(matter, facts, event.id, "progress", now, inputs=inputs)
+
+    def on_withdrawn(
+        self, matter: Matter, event: Event[i.ComplaintWithdrawn], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        if facts.withdrawn:
+            return
+        facts.withdrawn, facts.acknowledged, facts.date_owed, facts.reopening = True, True, False, None
+        for row in unclaimed(matter):
+            cancel(row, "withdrawn")
+            yield Disarm(hold_timer(row.id))
+        yield Disarm("ack")
+        yield Disarm("reopening")
+        yield from promises.let_go(matter, now)
+        inputs = {"withdrawn_on": event.data.received_at.isoformat(), "by": event.data.by}
+        yield from self.debts.owe(matter, facts, event.id, "withdrawal_confirmation", now, inputs=inputs)
+
+    def on_asked_again(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterable[Effect]:
+        facts.asked_again = True
+        return ()
+
+    # What happens to the case
+
+    def on_triaged(
+        self, matter: Matter, event: Event[r.ComplaintTriaged], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        facts.triaged, facts.vulnerable = True, event.data.vulnerable
+        levels = {t.level for t in event.data.triggers}
+        facts.level = next((level for level in _LEVELS if level in levels), None)
+        if facts.level == "T0":
+            for row in unclaimed(matter, "owed", "ready", "retry"):
+                if row.automatic and not row.inputs.get("approved_by"):
+                    yield from block(row, LetterBlocked(HELD_T0))
+                    yield Disarm(hold_timer(row.id))
+        yield from self.acknowledge_if_dated(matter, facts, now)
+
+    def on_assigned(
+        self, matter: Matter, event: Event[r.ComplaintAssigned], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        facts.handler = event.data.handler
+        return ()
+
+    def on_transferred(
+        self, matter: Matter, event: Event[r.ComplaintTransferred], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        facts.handler = event.data.handler
+        return ()
+
+    def on_contact_made(
+        self, matter: Matter, event: Event[r.ContactMade], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        if event.data.outcome == "reached":
+            for promise in matter.promises:
+                in_time = event.data.at <= promise.due_at
+                if promise.state == "open" and promise.kind in promises.KEPT_BY_CONTACT and in_time:
+                    yield from promises.kept(promise, event.data.at, f"contact {event.data.contact_id}")
+
+    def on_information_requested(
+        self, matter: Matter, event: Event[r.InformationRequested], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        data = event.data
+        inputs = {
+            "words": _words(data.personal),
+            "ask_by": data.answer_by.isoformat(),
+            "handler": data.handler.model_dump(),
+        }
+        return self.debts.owe(
+            matter, facts, event.id, "information_request", now, inputs=inputs, by_person=data.handler.id
+        )
+
+    def on_reply_written(
+        self, matter: Matter, event: Event[r.ReplyWritten], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        data = event.data
+        inputs = {"words": _words(data.personal), "handler": data.handler.model_dump()}
+        return self.debts.owe(matter, facts, event.id, "reply", now, inputs=inputs, by_person=data.handler.id)
+
+    def on_decided(
+        self, matter: Matter, event: Event[r.ComplaintDecided], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        data = event.data
+        facts.decision_id, facts.handler, facts.stage = data.decision_id, data.handler, data.stage
+        for row in unclaimed(matter):
+            if row.kind == "resolution":
+                cancel(row, "decided anew")
+        record = next(iter(data.personal.values()), None)
+        inputs = {
+            "decision": record.record.model_dump(exclude_none=True) if record else None,
+            "handler": data.handler.model_dump(),
+        }
+        yield from self.debts.owe(
+            matter, facts, event.id, "resolution", now, inputs=inputs, by_person=data.handler.id,
+            decision_id=data.decision_id,
+        )  # fmt: skip
+
+    def on_remedy_carried_out(
+        self, matter: Matter, event: Event[r.RemedyCarriedOut], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        for promise in matter.promises:
+            if promise.state == "open" and promise.remedy_id == event.data.remedy_id:
+                yield from promises.kept(promise, event.data.at, event.data.evidence or "remedy carried out")
+
+    def on_reopened(
+        self, matter: Matter, event: Event[r.ComplaintReopened], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        # The new dates follow at once from the clocks; the letter waits for them as the acknowledgement does.
+        facts.stage, facts.reopening, facts.withdrawn = event.data.stage, event.id, False
+        yield Arm("reopening", at=now + timedelta(seconds=self.policy.acknowledge_after))
+
+    # What the clocks say
+
+    def on_clocks_changed(
+        self, matter: Matter, event: Event[x.ClocksChanged], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
+        facts.clocks_known = True
+        yield from self.acknowledge_if_dated(matter, facts, now)
+        if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
+            facts.date_owed = False
+            yield from self.debts.owe(matter, facts, event.id, "progress", now, hold=False)
+        yield from self.tell_reopened(matter, facts, now)
+
+    def on_warning(self, matter: Matter, event: Event[x.SlaWarning], facts: Facts, now: datetime) -> Iterable[Effect]:
+        # The promised update becomes due: it is sent before its time, not after.
+        return self.debts.owe(matter, facts, event.id, "progress", now) if event.data.kind == "next_update" else ()
+
+    def on_breached(self, matter: Matter, event: Event[x.SlaBreached], facts: Facts, now: datetime) -> Iterable[Effect]:
+        data = event.data
+        if data.kind not in APOLOGY_CLOCKS:
+            return ()
+        inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
+        return self.debts.owe(matter, facts, event.id, "delay_apology", now, inputs=inputs)
+
+    def on_retracted(
+        self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        for row in unclaimed(matter):
+            if row.kind == "delay_apology" and row.inputs.get("clock_id") == str(event.data.clock_id):
+                cancel(row, "the breach was retracted")
+                yield Disarm(hold_timer(row.id))
+
+    def on_timer(self, matter: Matter, timer: Timer, now: datetime) -> Iterator[Effect]:
+        """A wait is over: for the acknowledgement's date, for better news, for a promise."""
+        facts = matter.facts
+        if facts is None:
+            return
+        name, _, key = timer.name.partition("/")
+        if name == "ack" and not facts.acknowledged:
+            yield from self.acknowledge(matter, facts, now)
+        elif name == "reopening":
+            yield from self.tell_reopened(matter, facts, now)
+        elif name == "letter":
+            for row in unclaimed(matter, "owed"):
+                if str(row.id) == key:
+                    yield from self.debts.write(row, facts, now)
+        elif name == "promise":
+            for promise in matter.promises:
+                if promise.state == "open" and str(promise.id) == key:
+                    yield from promises.broken(promise, now)
+
+    def acknowledge_if_dated(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """The acknowledgement as soon as triage and clocks are in: it names the date."""
+        if facts.triaged and facts.clocks_known and not facts.acknowledged:
+            yield Disarm("ack")
+            yield from self.acknowledge(matter, facts, now)
+
+    def acknowledge(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """The acknowledgement with what is known. Without a date the date is owed in a letter of its own."""
+        facts.acknowledged = True
+        facts.date_owed = not facts.clocks_known
+        yield from self.debts.owe(matter, facts, facts.trigger, "acknowledgement", now)
+
+    def tell_reopened(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """The letter of a reopening, when it is owed."""
+        if facts.reopening is not None:
+            trigger, facts.reopening = facts.reopening, None
+            yield Disarm("reopening")
+            inputs = {"reopened_on": now.isoformat()}
+            yield from self.debts.owe(matter, facts, trigger, "reopening", now, inputs=inputs)
+            facts.asked_again = False
+
+
+def _known(handler: Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]) -> Handler[Matter]:
+    def handle(matter: Matter, event: Event[Any], now: datetime) -> Iterable[Effect]:
+        return handler(matter, event, matter.facts, now) if matter.facts else ()
+
+    return handle
+
+
+def _words(personal: Any) -> str:
+    return next((words.text for words in personal.values()), "")
+
+
+def _contact(person: i.Person) -> Contact:
+    return Contact(
+        name=person.name,
+        family_name=person.family_name,
+        given_name=person.given_name,
+        salutation=person.salutation,
+        email=person.email,
+        subject=person.subject,
+    )
+
+
+def _facts(event: Event[Any], kind: Any) -> Facts:
+    data: i.ComplaintReceived | i.MessageReceived = event.data
+    person = data.personal.get(data.customer.customer_id)
+    thread = [*data.thread.references, data.thread.message_id] if data.thread else []
+    facts = Facts(
+        reference=data.reference,
+        kind=kind,
+        channel=data.channel,
+        language=data.customer.language,
+        received_at=data.received_at,
+        trigger=event.id,
+        customer_id=data.customer.customer_id,
+        person=_contact(person) if person else Contact(),
+        thread=thread,
+    )
+    if isinstance(data, i.ComplaintReceived):
+        facts.wanted, facts.order_ref, facts.product = data.wanted, data.order_ref, data.product
+        facts.tracking_url = data.tracking_url
+    return facts

@@ -1,0 +1,264 @@
+"""How letters leave: claim what is due, send it over a few connections, settle what became of it.
+
+A letter is `sending` in the database before its first byte leaves. At most two letters per connection are in that
+state, so that a crash leaves few whose fate nobody knows. Those are declared unknown when their lease lapses.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+import structlog
+
+from shared.base.runtime import Loop, LoopControl
+from shared.deliver.backoff import next_try
+from shared.deliver.ledger import Outcome, message_id
+from shared.deliver.smtp import Pool
+from shared.events.notifier import LetterFailed, LetterSent, LetterText, LetterUnknown, PromiseKept
+from shared.spine.effects import Disarm, Effect, Emit
+from shared.spine.spine import Spine
+from shared.spine.unit import Unit
+
+from . import promises
+from .language import Language
+from .metrics import COUNTS, IN_FLIGHT, SEND_SECONDS
+from .mime import Mail, build, safe_address
+from .model import Matter
+from .policy import Policy
+from .store import Attempt, Outgoing, Ready, Settled
+from .store.outgoing import reason
+
+log = structlog.get_logger()
+PER_CONNECTION = 2
+LAPSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who our mails are from. `domain` makes Message-IDs and the plus-addresses that replies come back to."""
+
+    domain: str
+    sender: str
+    envelope: str
+
+    def reply_to(self, reference: str) -> str:
+        """The address of a case: what comes there belongs to it."""
+        return f"reply+{reference}@{self.domain}"
+
+
+class Sender:
+    """The notifier's own three loops: sender, settler, lapse."""
+
+    def __init__(
+        self, spine: Spine[Matter], ready: Ready, outgoing: Outgoing, pool: Pool, policy: Policy,
+        languages: dict[str, Language], identity: Identity, *, lease: float,
+    ) -> None:  # fmt: skip
+        self.spine, self.outgoing, self.pool, self.policy = spine, outgoing, pool, policy
+        self._ready = ready
+        self.languages, self.identity, self.lease = languages, identity, lease
+        self._most = PER_CONNECTION * pool.size
+        self._full = False
+        self._flying: set[asyncio.Task[None]] = set()
+        self._unsettled = 0
+        self._done: list[Settled] = []
+        self._chance = Random()
+        self._sender = Loop("sender", self._send_loop, stall_after=120)
+        self._settler = Loop("settler", self._settle_loop, stall_after=120)
+        spine.work.wakes.committed.append(self._committed)
+
+    def loops(self) -> list[Loop]:
+        """To be supervised."""
+        return [self._sender, self._settler, Loop("lapse", self._lapse_loop)]
+
+    def _committed(self) -> None:
+        # Most commits make no letter ready; claiming after each would cost a transaction for nothing.
+        if self._ready.discard_current() and hasattr(self._sender, "control"):
+            self._sender.control.wake.set()
+
+    # Claim and send
+
+    async def _send_loop(self, ctl: LoopControl) -> None:
+        while not ctl.stopping:
+            ctl.beat()
+            room = self._most - self._unsettled
+            claimed = await self._claim(room) if room > 0 else []
+            for attempt in claimed:
+                task = asyncio.create_task(self._send(attempt))
+                self._flying.add(task)
+                task.add_done_callback(self._flying.discard)
+            self._full = len(claimed) >= room
+            if not self._full or room <= 0:
+                await ctl.sleep(1.0)  # woken when letters become ready, or room was made
+        if self._flying:
+            await asyncio.wait(self._flying)
+
+    async def _claim(self, room: int) -> list[Attempt]:
+        async with self.spine.db.transaction() as tx:
+            claimed = await self.outgoing.claim(tx, n=room, lease=self.lease)
+        self._unsettled += len(claimed)
+        IN_FLIGHT.set(self._unsettled)
+        return claimed
+
+    async def _send(self, attempt: Attempt) -> None:
+        started = time.perf_counter()
+        outcome = await self._deliver(attempt)
+        SEND_SECONDS.observe(time.perf_counter() - started)
+        self._done.append(self._judged(attempt, outcome, datetime.now(UTC)))
+        self._settler.control.wake.set()
+
+    async def _deliver(self, attempt: Attempt) -> Outcome:
+        address = safe_address(attempt.address)
+        if address is None:
+            return Outcome("failed", detail="the address cannot be written to")
+        try:
+            content = build(self.mail(attempt, address))
+            async with asyncio.timeout(self.lease / 2):
+                return await self.pool.deliver(self.identity.envelope, address, content)
+        except TimeoutError:
+            return Outcome("unknown", detail="no end within the time for one letter")
+        except Exception as error:
+            # Whatever it was, nobody knows how far it came; the letter must not be lost or sent twice for it.
+            log.error("sending failed unexpectedly", letter=str(attempt.id), error=type(error).__name__, exc_info=True)
+            return Outcome("unknown", detail=type(error).__name__)
+
+    def mail(self, attempt: Attempt, address: str) -> Mail:
+        """The mail of a letter."""
+        return Mail(
+            message_id=message_id(attempt.id, self.identity.domain),
+            sender=self.identity.sender,
+            reply_to=self.identity.reply_to(attempt.reference),
+            address=address,
+            name=attempt.to_name,
+            subject=attempt.subject,
+            text=attempt.text,
+            html_lang=self.languages[attempt.language].html_lang,
+            automatic=attempt.automatic,
+            thread=attempt.thread,
+        )
+
+    def _judged(self, attempt: Attempt, outcome: Outcome, at: datetime) -> Settled:
+        if outcome.state != "retry":
+            return Settled(attempt, outcome, at)
+        again = next_try(
+            at, attempt.attempts, attempt.deadline_at,
+            base=self.policy.retry_base, cap=self.policy.retry_cap, chance=self._chance,
+        )  # fmt: skip
+        if again is None:
+            return Settled(attempt, Outcome("failed", outcome.code, f"{outcome.detail} until the deadline".strip()), at)
+        return Settled(attempt, outcome, at, again)
+
+    # Settle
+
+    async def _settle_loop(self, ctl: LoopControl) -> None:
+        # Outlives the sender: what is in flight at a stop is still settled.
+        while not ctl.stopping or self._unsettled:
+            ctl.beat()
+            if not self._done:
+                await (ctl.sleep(0.5) if not ctl.stopping else asyncio.sleep(0.01))
+                continue
+            batch, self._done = self._done, []
+            try:
+                await self.spine.db.retrying(lambda batch=batch: self.settle(batch))  # type: ignore[misc]
+            except BaseException:
+                self._done = batch + self._done  # the loop comes back to them when the database does
+                raise
+            self._unsettled -= len(batch)
+            IN_FLIGHT.set(self._unsettled)
+            if self._full:
+                self._sender.control.wake.set()
+
+    async def settle(self, batch: list[Settled]) -> None:
+        """Record what became of letters, and say it: one transaction."""
+        async with self.spine.work.unit([s.attempt.complaint_id for s in batch]) as unit:
+            settled = await self.outgoing.settle(unit.tx, batch)
+            sent = [s for s in settled if s.outcome.state == "sent"]
+            await self._keep_promises(unit, sent)
+            await self.outgoing.promise(unit.tx, sent, unit.now)
+            answered = [s.attempt.complaint_id for s in sent if s.attempt.kind == "resolution"]
+            await self.outgoing.cancel_delays(unit.tx, answered)
+            for one in settled:
+                cause = attempt_cause(one.attempt.id, one.attempt.attempts)
+                unit.add(one.attempt.complaint_id, cause, self.follows(one))
+            await self.outgoing.count(unit.tx, [(s.attempt.kind, s.outcome.state) for s in settled])
+        for one in settled:
+            COUNTS[one.attempt.kind, one.outcome.state].inc()
+
+    async def _keep_promises(self, unit: Unit, sent: Iterable[Settled]) -> None:
+        kept = [
+            (s.attempt.complaint_id, kind, s.at, s.attempt.id)
+            for s in sent
+            for kind in promises.KEPT_BY_LETTER.get(s.attempt.kind, ())
+        ]
+        for row in await self.outgoing.keep(unit.tx, kept):
+            event = PromiseKept(
+                promise_id=row.id, kind=row.kind, due_at=row.due_at, kept_at=row.at, evidence=row.evidence
+            )
+            unit.add(row.complaint_id, row.id, [Emit(event, time=row.at), Disarm(promises.timer(row.id))])
+
+    def follows(self, settled: Settled) -> Iterator[Effect]:
+        """What a settled letter says to the others; nothing while it is tried again."""
+        attempt, names = settled.attempt, _names(settled.attempt)
+        match settled.outcome.state:
+            case "sent":
+                words = LetterText(address=attempt.address, subject=attempt.subject, text=attempt.text)
+                sent = LetterSent(
+                    **names,
+                    message_id=message_id(attempt.id, self.identity.domain),
+                    sent_at=settled.at,
+                    by_person=attempt.by_person,
+                    decision_id=attempt.decision_id,
+                    template_version=attempt.template_version,
+                    personal={attempt.customer_id: words},
+                )
+                yield Emit(sent, time=settled.at)
+                yield from promises.made(attempt.id, attempt.customer_id, attempt.promises)
+            case "failed":
+                yield Emit(LetterFailed(**names, reason=reason(settled.outcome) or "failed"))
+            case "unknown":
+                yield Emit(LetterUnknown(**names, message_id=message_id(attempt.id, self.identity.domain)))
+
+    # Lapse
+
+    async def _lapse_loop(self, ctl: LoopControl) -> None:
+        while not ctl.stopping:
+            ctl.beat()
+            if await self.lapse() < 100:
+                await ctl.sleep(LAPSE_SECONDS)
+
+    async def lapse(self) -> int:
+        """Declare letters unknown whose sender was lost; their number."""
+        async with self.spine.db.transaction() as tx:
+            lapsed = await self.outgoing.lapsed(tx)
+        if not lapsed:
+            return 0
+        async with self.spine.work.unit([complaint for _, complaint in lapsed]) as unit:
+            unknown = await self.outgoing.lapse(unit.tx, [id_ for id_, _ in lapsed])
+            for attempt in unknown:
+                event = LetterUnknown(**_names(attempt), message_id=message_id(attempt.id, self.identity.domain))
+                unit.add(attempt.complaint_id, attempt_cause(attempt.id, attempt.attempts), [Emit(event)])
+            await self.outgoing.count(unit.tx, [(attempt.kind, "unknown") for attempt in unknown])
+        for attempt in unknown:
+            COUNTS[attempt.kind, "unknown"].inc()
+            log.warning("a letter's fate is unknown", letter=str(attempt.id))
+        return len(unknown)
+
+
+def attempt_cause(letter: UUID, attempt: int) -> UUID:
+    """What ids of an attempt's events are derived from."""
+    return uuid5(letter, f"attempt:{attempt}")
+
+
+def _names(attempt: Attempt) -> dict[str, Any]:
+    channel: Literal["email"] = "email"
+    return {
+        "letter_id": attempt.id,
+        "kind": attempt.kind,
+        "language": attempt.language,
+        "channel": channel,
+        "trigger": attempt.trigger,
+    }

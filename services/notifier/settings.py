@@ -1,0 +1,23 @@
+"""Configuration of the notifier."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.base.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """The notifier's own variables. Durations are seconds."""
+
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:8026", description="smtp://[user:password@]host[:port][?starttls=1], smtps://…"
+    )
+    smtp_connections: int = Field(8, ge=1, le=64, description="Kept connections to the mail server")
+    smtp_timeout: float = Field(20.0, gt=0, description="Longest wait for one answer of the mail server")
+    mail_domain: str = Field(
+        "amends.example", pattern=r"^[A-Za-z0-9.-]+$", description="Domain of Message-IDs and of reply addresses"
+    )
+    mail_from: str | None = Field(None, description="Sender as customers see it; without it care@ and the mail domain")
+    letter_lease: float = Field(120.0, gt=0, description="When a letter that is being sent is given up as unknown")
+    notifier_policy: Path | None = Field(None, description="A letter policy instead of the package's own")

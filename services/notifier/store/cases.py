@@ -1,0 +1,204 @@
+"""The state that handlers change: what letters need of a complaint, its open letters, its open promises."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from weakref import WeakSet
+
+from sqlalchemy import Text, cast, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.base import sql
+
+from .. import tables as t
+from ..letter import Commitment
+from ..model import Facts, LetterRow, Matter, Promise
+
+CLASS = "complaint"
+# The ones a sender has not claimed are locked: it passes them over, and what is decided here holds.
+_LETTERS = text(
+    "SELECT id, complaint_id, trigger, kind, recipient, state, language, automatic, by_person, decision_id, inputs, "
+    "address, to_name, subject, text, template_version, thread, promises, findings, reason, attempts, created_at, "
+    "next_try_at, deadline_at FROM letter WHERE complaint_id = ANY(CAST(:ids AS uuid[])) "
+    "AND state NOT IN ('sending', 'sent', 'cancelled') ORDER BY id FOR UPDATE"
+)
+_UPDATE = text(
+    "UPDATE letter SET state = u.state, language = u.language, inputs = u.inputs::jsonb, address = u.address, "
+    "to_name = u.to_name, subject = u.subject, text = u.text, template_version = u.template_version, "
+    "thread = u.thread::jsonb, promises = u.promises::jsonb, findings = u.findings::jsonb, reason = u.reason, "
+    "attempts = u.attempts, next_try_at = u.next_try_at, deadline_at = u.deadline_at "
+    "FROM unnest(CAST(:id AS uuid[]), CAST(:state AS text[]), CAST(:language AS text[]), CAST(:inputs AS text[]), "
+    "CAST(:address AS text[]), CAST(:to_name AS text[]), CAST(:subject AS text[]), CAST(:text AS text[]), "
+    "CAST(:template_version AS text[]), CAST(:thread AS text[]), CAST(:promises AS text[]), CAST(:findings AS text[]), "
+    "CAST(:reason AS text[]), CAST(:attempts AS int[]), CAST(:next_try_at AS timestamptz[]), "
+    "CAST(:deadline_at AS timestamptz[])) AS u(id, state, language, inputs, address, to_name, subject, text, "
+    "template_version, thread, promises, findings, reason, attempts, next_try_at, deadline_at) WHERE letter.id = u.id"
+)
+_CHANGED = (
+    "id", "state", "language", "inputs", "address", "to_name", "subject", "text", "template_version", "thread",
+    "promises", "findings", "reason", "attempts", "next_try_at", "deadline_at",
+)  # fmt: skip
+_DOCUMENTS = ("inputs", "thread", "promises", "findings")
+_PROMISES = text(
+    "UPDATE promise SET state = u.state, settled_at = u.settled_at, evidence = u.evidence "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:times AS timestamptz[]), "
+    "CAST(:evidence AS text[])) AS u(id, state, settled_at, evidence) WHERE promise.id = u.id"
+)
+
+
+class Ready:
+    """Which tasks wrote letters that are ready: after their commit the sender has work."""
+
+    def __init__(self) -> None:
+        self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+
+    def add_current(self) -> None:
+        """The running task's transaction makes a letter ready."""
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+
+    def discard_current(self) -> bool:
+        """Whether the running task's transaction, which has committed, made a letter ready."""
+        task = asyncio.current_task()
+        if task is None or task not in self._tasks:
+            return False
+        self._tasks.discard(task)
+        return True
+
+
+class Store:
+    """How the spine remembers a complaint of the notifier. `keep_days` from receipt until it may be deleted."""
+
+    def __init__(self, keep_days: int) -> None:
+        self._keep = timedelta(days=keep_days)
+        self.ready = Ready()
+
+    async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Matter]:
+        """What is known of these complaints: three statements."""
+        found = {id_: Matter(id_) for id_ in ids}
+        document = cast(t.matter.c.document, Text)
+        query = select(t.matter.c.complaint_id, t.matter.c.version, document.label("document"))
+        for row in await tx.execute(query.where(sql.any_of(t.matter.c.complaint_id, ids))):
+            matter = found[row.complaint_id]
+            matter.version, matter.facts = row.version, Facts.model_validate_json(row.document)
+        for row in await tx.execute(_LETTERS, {"ids": list(ids)}):
+            found[row.complaint_id].letters.append(letter_of(row))
+        promise = t.promise.c
+        columns = (promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id)
+        query = select(*columns).where(sql.any_of(promise.complaint_id, ids), promise.state == "open")
+        for row in await tx.execute(query):
+            one = Promise(row.id, row.letter_id, row.kind, row.due_at, row.remedy_id)
+            found[row.complaint_id].promises.append(one)
+        return found
+
+    async def save(self, tx: AsyncConnection, cases: Sequence[Matter]) -> None:
+        """Write what handlers changed: at most four statements."""
+        known = [(m, m.facts) for m in cases if m.facts]
+        await sql.upsert(tx, t.matter, [self._matter(m, f) for m, f in known])
+        rows = [(m, f, row) for m, f in known for row in m.letters if row.changed]
+        if any(row.state == "ready" for _, _, row in rows):
+            self.ready.add_current()
+        await sql.insert(
+            tx, t.letter, [self._letter(f, r) for _, f, r in rows if r.stored_as is None],
+            ignore="complaint_id, trigger, kind, recipient",
+        )  # fmt: skip
+        if changed := [self._letter(f, r) for _, f, r in rows if r.stored_as is not None]:
+            await tx.execute(_UPDATE, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
+        await self._save_promises(tx, [p for m, _ in known for p in m.promises if p.changed])
+
+    async def _save_promises(self, tx: AsyncConnection, changed: Sequence[Promise]) -> None:
+        if changed:
+            arguments = {
+                "ids": [p.id for p in changed],
+                "states": [p.state for p in changed],
+                "times": [p.settled_at for p in changed],
+                "evidence": [p.evidence for p in changed],
+            }
+            await tx.execute(_PROMISES, arguments)
+
+    def _matter(self, matter: Matter, facts: Facts) -> dict[str, Any]:
+        return {
+            "complaint_id": matter.complaint_id,
+            "version": matter.version,
+            "document": facts.model_dump_json(exclude_none=True),
+            "class": CLASS,
+            "delete_after": facts.received_at + self._keep,
+            "legal_hold": False,
+        }
+
+    def _letter(self, facts: Facts, row: LetterRow) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "complaint_id": row.complaint_id,
+            "trigger": row.trigger,
+            "kind": row.kind,
+            "recipient": row.recipient,
+            "customer_id": facts.customer_id,
+            "state": row.state,
+            "language": row.language,
+            "automatic": row.automatic,
+            "by_person": row.by_person,
+            "decision_id": row.decision_id,
+            "inputs": row.inputs,
+            "address": row.address,
+            "to_name": row.to_name,
+            "reference": facts.reference,
+            "subject": row.subject,
+            "text": row.text,
+            "template_version": row.template_version,
+            "thread": row.thread,
+            "promises": [asdict(p) for p in row.promises],
+            "findings": row.findings,
+            "reason": row.reason,
+            "attempts": row.attempts,
+            "created_at": row.created_at,
+            "next_try_at": row.next_try_at,
+            "deadline_at": row.deadline_at,
+            "class": CLASS,
+            "delete_after": facts.received_at + self._keep,
+            "legal_hold": False,
+        }
+
+
+def letter_of(row: Any) -> LetterRow:
+    """A ledger row as handlers see it."""
+    return LetterRow(
+        id=row.id,
+        complaint_id=row.complaint_id,
+        trigger=row.trigger,
+        kind=row.kind,
+        state=row.state,
+        language=row.language,
+        automatic=row.automatic,
+        recipient=row.recipient,
+        by_person=row.by_person,
+        decision_id=row.decision_id,
+        inputs=row.inputs,
+        address=row.address,
+        to_name=row.to_name,
+        subject=row.subject,
+        text=row.text,
+        template_version=row.template_version,
+        thread=row.thread,
+        promises=commitments(row.promises),
+        findings=row.findings,
+        reason=row.reason,
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+        deadline_at=row.deadline_at,
+        created_at=row.created_at,
+        stored_as=row.state,
+        changed=False,
+    )
+
+
+def commitments(documents: Iterable[dict[str, Any]]) -> list[Commitment]:
+    """What a letter promises, from its stored form."""
+    return [Commitment(**document) for document in documents]
+
+
+def _sent(name: str, value: Any) -> Any:
+    return sql.to_json(value) if name in _DOCUMENTS else value

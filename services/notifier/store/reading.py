@@ -1,0 +1,45 @@
+"""What people ask for: letters of a complaint, one letter, promises, totals."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .. import tables as t
+
+
+class Reading:
+    """Read-only statements."""
+
+    async def letters(self, tx: AsyncConnection, complaint_id: UUID) -> Sequence[Any]:
+        """All letters of a complaint, in the order in which they came to be owed."""
+        query = select(t.letter).where(t.letter.c.complaint_id == complaint_id)
+        return (await tx.execute(query.order_by(t.letter.c.created_at, t.letter.c.id))).all()
+
+    async def letter(self, tx: AsyncConnection, letter_id: UUID) -> Any | None:
+        """One letter."""
+        return (await tx.execute(select(t.letter).where(t.letter.c.id == letter_id))).one_or_none()
+
+    async def held(self, tx: AsyncConnection, states: Sequence[str], limit: int) -> Sequence[Any]:
+        """Letters in these states, the oldest first."""
+        query = select(t.letter).where(t.letter.c.state.in_(states))
+        return (await tx.execute(query.order_by(t.letter.c.created_at).limit(limit))).all()
+
+    async def promises(self, tx: AsyncConnection, state: str | None, limit: int) -> Sequence[Any]:
+        """Promises, the most urgent first."""
+        query = select(t.promise).order_by(t.promise.c.due_at, t.promise.c.id).limit(limit)
+        return (await tx.execute(query.where(t.promise.c.state == state) if state else query)).all()
+
+    async def totals(self, tx: AsyncConnection) -> dict[tuple[str, str], int]:
+        """(kind, outcome) → number."""
+        total = t.letter_total.c
+        query = select(total.kind, total.outcome, func.sum(total.n).label("n")).group_by(total.kind, total.outcome)
+        return {(row.kind, row.outcome): int(row.n) for row in await tx.execute(query)}
+
+    async def states(self, tx: AsyncConnection) -> dict[str, int]:
+        """State → number of letters that are not done with."""
+        letter = t.letter.c
+        query = select(letter.state, func.count().label("n")).where(letter.state.not_in(["sent", "cancelled"]))
+        return {row.state: row.n for row in await tx.execute(query.group_by(letter.state))}

@@ -1,0 +1,84 @@
+"""The notifier's own tables (migrations/ makes them)."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+metadata = MetaData()
+_time = DateTime(timezone=True)
+
+# One complaint as letters need it.
+matter = Table(
+    "matter",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("delete_after", _time),
+    Column("legal_hold", Boolean, nullable=False),
+)
+# The ledger: one row per debt (complaint, trigger, kind, recipient).
+letter = Table(
+    "letter",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("trigger", UUID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("customer_id", UUID, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("by_person", Text),
+    Column("decision_id", UUID),
+    Column("inputs", JSONB, nullable=False),
+    Column("address", Text),
+    Column("to_name", Text),
+    Column("reference", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("template_version", Text, nullable=False),
+    Column("thread", JSONB, nullable=False),
+    Column("promises", JSONB, nullable=False),
+    Column("findings", JSONB, nullable=False),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", _time, nullable=False),
+    Column("next_try_at", _time),
+    Column("deadline_at", _time),
+    Column("lease_until", _time),
+    Column("sent_at", _time),
+    Column("class", Text, nullable=False),
+    Column("delete_after", _time),
+    Column("legal_hold", Boolean, nullable=False),
+)
+promise = Table(
+    "promise",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("letter_id", UUID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("due_at", _time, nullable=False),
+    Column("remedy_id", Text),
+    Column("amount", Text),
+    Column("currency", Text),
+    Column("made_at", _time, nullable=False),
+    Column("settled_at", _time),
+    Column("evidence", Text),
+    Column("class", Text, nullable=False),
+    Column("delete_after", _time),
+    Column("legal_hold", Boolean, nullable=False),
+)
+# What became of letters, counted in the transaction that settles them; a shard per process keeps writers apart.
+letter_total = Table(
+    "letter_total",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)

@@ -1,0 +1,189 @@
+"""Handing mails to a server over a few kept connections, and saying honestly what became of each.
+
+What is known decides: before the content is sent a failure may be tried again; when the connection is lost between the
+content and the server's answer nobody can know, and the outcome is `unknown`.
+"""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from aiosmtplib import SMTP
+from aiosmtplib.errors import (
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from .ledger import Outcome
+
+_LOST = (SMTPServerDisconnected, SMTPTimeoutError, OSError, EOFError, TimeoutError)
+IDLE_SECONDS = 20.0
+
+
+class BadUrl(ValueError):
+    """The server's address cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mails are handed over. `tls`: from the first byte; `start_tls`: asked for after the greeting."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    start_tls: bool = False
+
+
+def server(url: str) -> Server:
+    """`smtp://[user:password@]host[:port][?starttls=1]` or `smtps://…`. Raises BadUrl."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadUrl("not an smtp:// or smtps:// address") from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise BadUrl("not an smtp:// or smtps:// address")
+    tls = parts.scheme == "smtps"
+    start_tls = parse_qs(parts.query).get("starttls", ["0"])[0] in ("1", "true")
+    return Server(
+        host=parts.hostname,
+        port=port or (465 if tls else 587 if start_tls else 25),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        tls=tls,
+        start_tls=start_tls,
+    )
+
+
+class NotReached(Exception):
+    """No letter was handed over: the server refuses connections, or its greeting, TLS or login failed."""
+
+
+class Connection:
+    """One kept connection."""
+
+    def __init__(self, target: Server, timeout: float) -> None:
+        self._target, self._timeout = target, timeout
+        self._client: SMTP | None = None
+        self._used = 0.0
+
+    async def deliver(self, sender: str, recipient: str, content: bytes) -> Outcome:
+        """Hand over one mail. Raises NotReached when the server cannot be spoken to."""
+        client = await self._ready()
+        try:
+            refused = await self._envelope(client, sender, recipient)
+        except _LOST:
+            # A kept connection may have died unnoticed. Nothing was said about this mail yet: once more, freshly.
+            await self.close()
+            client = await self._ready()
+            try:
+                refused = await self._envelope(client, sender, recipient)
+            except _LOST as error:
+                await self.close()
+                return Outcome("retry", detail=f"lost before DATA: {type(error).__name__}")
+        if refused:
+            return refused
+        return await self._content(client, content)
+
+    async def _envelope(self, client: SMTP, sender: str, recipient: str) -> Outcome | None:
+        try:
+            await client.mail(sender)
+            await client.rcpt(recipient)
+        except SMTPResponseException as error:
+            await self._after_refusal(client, error.code)
+            return refusal(error.code)
+        return None
+
+    async def _content(self, client: SMTP, content: bytes) -> Outcome:
+        try:
+            await client.data(content)
+        except SMTPResponseException as error:
+            await self._after_refusal(client, error.code)
+            return refusal(error.code)
+        except _LOST as error:
+            await self.close()
+            return Outcome("unknown", detail=f"no answer after DATA: {type(error).__name__}")
+        self._used = asyncio.get_running_loop().time()
+        return Outcome("sent", 250)
+
+    async def _after_refusal(self, client: SMTP, code: int) -> None:
+        if code == 421:
+            await self.close()
+            return
+        try:
+            await client.rset()
+        except (SMTPException, *_LOST):
+            await self.close()
+
+    async def _ready(self) -> SMTP:
+        now = asyncio.get_running_loop().time()
+        if self._client and self._client.is_connected and now - self._used < IDLE_SECONDS:
+            return self._client
+        await self.close()
+        target = self._target
+        client = SMTP(
+            hostname=target.host,
+            port=target.port,
+            username=target.username,
+            password=target.password,
+            use_tls=target.tls,
+            start_tls=target.start_tls,
+            tls_context=ssl.create_default_context() if target.tls or target.start_tls else None,
+            timeout=self._timeout,
+        )
+        try:
+            await client.connect()
+        except SMTPAuthenticationError as error:
+            raise NotReached(f"login refused with {error.code}") from None
+        except (SMTPException, *_LOST) as error:
+            client.close()
+            raise NotReached(type(error).__name__) from None
+        self._client, self._used = client, now
+        return client
+
+    async def close(self) -> None:
+        """Leave the server, politely when it still listens."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if client.is_connected:
+            with suppress(SMTPException, *_LOST):
+                await client.quit(timeout=2)
+        client.close()
+
+
+def refusal(code: int) -> Outcome:
+    """What a refusing reply code means: 5xx is for good, 4xx for now (RFC 5321, 4.2.1)."""
+    return Outcome("failed" if 500 <= code < 600 else "retry", code)
+
+
+class Pool:
+    """A fixed number of connections; the one used last is used first, so that few stay open when little is sent."""
+
+    def __init__(self, target: Server, *, size: int, timeout: float) -> None:
+        self.size = size
+        self._free = [Connection(target, timeout) for _ in range(size)]
+        self._all = tuple(self._free)
+        self._slots = asyncio.Semaphore(size)
+
+    async def deliver(self, sender: str, recipient: str, content: bytes) -> Outcome:
+        """Hand over one mail over a free connection; a server that cannot be reached is a reason to retry."""
+        async with self._slots:
+            connection = self._free.pop()
+            try:
+                return await connection.deliver(sender, recipient, content)
+            except NotReached as error:
+                return Outcome("retry", detail=f"not reached: {error}")
+            finally:
+                self._free.append(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*(c.close() for c in self._all))
