@@ -48,7 +48,8 @@ class Calendar:
         if limit.amount == 0 and not limit.close:
             return moment(micros(start))
         day = _moved(local, limit)
-        self._year(day.year)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise OutOfRange(f"{self.id}: calendars cover the years {FIRST_YEAR}-{LAST_YEAR}")
         wall = DAY * MINUTE if limit.close else _wall(local)
         return moment(first_moment(self.zone, day.toordinal(), wall))
 
