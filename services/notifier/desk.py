@@ -113,7 +113,7 @@ class FindingOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """The letter as the customer will see it; `missing` names what is needed and absent, and then there is no letter."""
+    """The letter as the customer will see it; when something is needed and absent, `missing` names it instead."""
 
     subject: str
     text: str

@@ -27,10 +27,7 @@ TITLES = {
 OUTCOMES = {
     "": ("", ""),
     "upheld": ("属实", "upheld"),
-    "partly": (
-        "部分属实：没有退款，另有办法，为晚答复道歉",
-        "partly upheld: no refund, another way, sorry for the wait",
-    ),
+    "partly": ("部分属实", "partly upheld"),
     "alternative": ("没有办理，另有办法", "not upheld, with an alternative"),
     "nothing": ("没有办理，也没有可给的", "not upheld, nothing to give"),
 }
@@ -88,7 +85,8 @@ def _paragraphs(letter: Letter) -> list[list[tuple[str, str]]]:
     """Each paragraph as (part, words): the words as they stand in it, joints included."""
     out = []
     for paragraph in letter.paragraphs:
-        pieces, cursor = [], 0
+        pieces: list[tuple[str, str]] = []
+        cursor = 0
         for n, sentence in enumerate(paragraph.sentences):
             start = paragraph.text.find(sentence.text[:-1], cursor)
             following = paragraph.sentences[n + 1].text[:-1] if n + 1 < len(paragraph.sentences) else None

@@ -99,7 +99,7 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
     @allow(*STAFF)
     async def held(
         state: Annotated[
-            list[State] | None, Query(description="May be repeated; what waits for a person by default")
+            list[State] | None, Query(description="Repeatable; without it: what waits for a person")
         ] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> list[LetterOut]:
@@ -118,7 +118,7 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
     @routes.post("/letters/{letter_id}/approve")
     @allow(*DECIDERS)
     async def approve(letter_id: UUID, request: Request, body: ApproveIn | None = None) -> LetterOut:
-        """Let a blocked letter go out. Nobody approves a letter of their own; rules G5, G7, C5, G11 are never waived."""
+        """Let a blocked letter go out. Nobody approves their own; rules G5, G7, C5 and G11 are never waived."""
         who = caller(request)
         complaint = await complaint_of(letter_id)
         await spine.work.command(

@@ -18,7 +18,7 @@ def router(writer: Writer) -> APIRouter:
     @routes.post("/lint")
     @allow(*WRITERS)
     def lint_letter(wanted: LintIn) -> LintOut:
-        """What the rules find in a letter, with places in the text and wording that is better; and the gate's verdict."""
+        """What the rules find in a letter, where, and what to write instead; and the gate's verdict."""
         report = lint(writer.linter, wanted)
         return LintOut(findings=[FindingOut(**f.as_json()) for f in report.findings], gate=report.gate)
 
