@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -180,6 +181,17 @@ async def serve(service: Service) -> None:
     log.info("stopped")
 
 
+def collect_rarely() -> None:
+    """Let the garbage collector pass over what was loaded at the start, and come less often.
+
+    Events, rows and requests hold no cycles and die by reference counts. With the defaults the collector runs every
+    700 objects, goes through modules and models again and again, and takes a third of a busy consumer's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
     """The main function of a service's process."""
     settings = load(settings_type)
@@ -187,6 +199,7 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
     configure_logging(service.name, style=settings.log_format, level=settings.log_level)
     declare(service.name)
     log.info("starting", port=settings.http_port)
+    collect_rarely()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(service))
