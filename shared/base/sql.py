@@ -23,6 +23,7 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+@lru_cache(maxsize=1024)  # compiling a type costs more than sending a row
 def _element(column: Column[Any]) -> tuple[str, str]:
     """The array's element type that is sent, and the expression that turns an element into the column's type."""
     kind = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
