@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql
 from shared.base.db import is_transient
@@ -30,6 +31,10 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
 MAX_LINGER = 0.025
+_CLAIM = text(
+    "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
+    "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
+)
 _POSITIONS = text(
     "INSERT INTO consumer_position AS p (partition, next_offset, caught_up_at, assigned_at) "
     "SELECT partition, next_offset, now() - make_interval(secs => age), now() FROM "
@@ -118,8 +123,8 @@ class Consumer(Generic[S]):
                 committed = now
                 await self._commit_to_kafka(client)
                 self._measure_lag(client)
-            # Cost is per wake-up: when polls come back to back, wait a little so that one serves more events.
-            busy = busy + 1 if handled else 0
+            # Cost is per wake-up: when small polls come back to back, wait a little so that one serves more events.
+            busy = busy + 1 if handled and 2 * len(records) < self.max_records else 0
             if busy > 1:
                 await asyncio.sleep(min(MAX_LINGER, 0.005 * busy))
 
@@ -216,18 +221,17 @@ class Consumer(Generic[S]):
     async def _transaction(
         self, client: AIOKafkaConsumer, decoded: Sequence[Decoded], *, positions: bool = True
     ) -> None:
-        async with self.work.unit() as unit:
-            for item in decoded:
-                if item.event is None:
-                    raise codec.Undecodable(item.reason)
+        for item in decoded:
+            if item.event is None:
+                raise codec.Undecodable(item.reason)
+        async with self.work.unit(item.event.complaint_id for item in decoded if item.event) as unit:
             fresh = await self._claim(unit, decoded)
-            await unit.lock(item.event.complaint_id for item in fresh if item.event)
             free = [i for i in fresh if i.event and not unit.streams[i.event.complaint_id].stalled]
             stalled = [i.record for i in fresh if i.event and unit.streams[i.event.complaint_id].stalled]
             await queue_behind(unit, stalled)
             await self.apply(unit, [i.event for i in free if i.event])
             if positions:
-                await self._advance(unit, client)
+                await self._advance(unit.tx, client)
         self._count(decoded, fresh, free, stalled)
 
     async def _claim(self, unit: Unit, decoded: Sequence[Decoded]) -> list[Decoded]:
@@ -236,10 +240,8 @@ class Consumer(Generic[S]):
         for item in decoded:
             if item.event:
                 by_id.setdefault(item.event.id, item)
-        rows = [{"event_id": i, "seen_at": unit.now} for i in sorted(by_id)]
-        claimed = {
-            r.event_id for r in await sql.insert(unit.tx, t.inbox, rows, ignore="event_id", returning="event_id")
-        }
+        ids = sorted(by_id, key=lambda i: i.int)
+        claimed = set((await unit.tx.execute(_CLAIM, {"ids": ids})).scalars())
         return [item for i, item in by_id.items() if i in claimed]
 
     async def apply(self, unit: Unit, events: Sequence[Event[Payload]]) -> None:
@@ -255,12 +257,10 @@ class Consumer(Generic[S]):
         await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _park(self, item: Decoded, reason: str) -> None:
-        async with self.work.unit() as unit:
+        complaint_id = item.event.complaint_id if item.event else _stallable(item.record)
+        async with self.work.unit([complaint_id] if complaint_id else []) as unit:
             if item.event:
                 await self._claim(unit, [item])
-                await unit.lock([item.event.complaint_id])
-            elif (address := _stallable(item.record)) is not None:
-                await unit.lock([address])
             await park(unit, item.record, reason)
         self._outcomes["parked"].inc()
         at = {"partition": item.record.partition, "offset": item.record.offset}
@@ -298,10 +298,10 @@ class Consumer(Generic[S]):
             return None
         return max(0.0, time.time() - polled / 1000)
 
-    async def _advance(self, unit: Unit, client: AIOKafkaConsumer) -> None:
+    async def _advance(self, tx: AsyncConnection, client: AIOKafkaConsumer) -> None:
         mine = sorted(tp.partition for tp in client.assignment() if tp.partition in self._next)
         if mine:
-            await unit.tx.execute(
+            await tx.execute(
                 _POSITIONS,
                 {
                     "partitions": mine,
@@ -311,8 +311,8 @@ class Consumer(Generic[S]):
             )
 
     async def _write_positions(self, client: AIOKafkaConsumer) -> None:
-        async with self.work.unit() as unit:
-            await self._advance(unit, client)
+        async with self.work.db.transaction() as tx:
+            await self._advance(tx, client)
 
     async def _quietly(self, step: Any) -> None:
         # An idle consumer's mark of being caught up: without a database there is no mark, and timers wait.

@@ -26,7 +26,7 @@ _LOCK = text(
     "INSERT INTO stream (complaint_id, sequence, stalled) "
     "SELECT id, 0, false FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n) ORDER BY n "
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = stream.sequence "
-    "RETURNING complaint_id, sequence, stalled"
+    "RETURNING complaint_id, sequence, stalled, now() AS now"
 )
 _SEQUENCES = text(
     "UPDATE stream SET sequence = u.sequence FROM "
@@ -78,29 +78,35 @@ class Origin:
 
 def lock_order(ids: Iterable[UUID]) -> list[UUID]:
     """The one order in which complaints are locked everywhere."""
-    return sorted(set(ids))
+    return sorted(set(ids), key=lambda i: i.int)
 
 
 class Unit:
-    """One transaction over some complaints. Made by `Work.unit`; leaving that block writes and commits."""
+    """One transaction over some complaints. Made by `Work.unit`; leaving that block writes and commits.
 
-    def __init__(self, tx: AsyncConnection, now: datetime, origin: Origin) -> None:
-        self.tx, self.now = tx, now
+    `now` is the database's now() of the transaction.
+    """
+
+    now: datetime
+
+    def __init__(self, tx: AsyncConnection, origin: Origin) -> None:
+        self.tx = tx
         self.origin, self.service, self.source = origin, origin.service, origin.source
         self.streams: dict[UUID, Stream] = {}
         self._outbox: list[dict[str, Any]] = []
         self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
         self._counts: Counter[tuple[UUID, str]] = Counter()
 
-    async def lock(self, ids: Iterable[UUID]) -> None:
-        """Lock these complaints, in the one order."""
+    async def lock(self, ids: Iterable[UUID]) -> datetime | None:
+        """Lock these complaints, in the one order. Gives now(), which costs nothing here, when there were any."""
         wanted = [i for i in lock_order(ids) if i not in self.streams]
-        if wanted:
-            await self._lock(wanted)
+        return await self._lock(wanted) if wanted else None
 
-    async def _lock(self, ids: Sequence[UUID]) -> None:
-        for row in await self.tx.execute(_LOCK, {"ids": ids}):
-            self.streams[row.complaint_id] = Stream(row.sequence, row.stalled)
+    async def _lock(self, ids: Sequence[UUID]) -> datetime | None:
+        now = None
+        for complaint_id, sequence, stalled, now in await self.tx.execute(_LOCK, {"ids": ids}):  # noqa: B007
+            self.streams[complaint_id] = Stream(sequence, stalled)
+        return now
 
     def add(
         self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None
@@ -192,9 +198,8 @@ class Work(Generic[S]):
     async def unit(self, ids: Iterable[UUID] = ()) -> AsyncIterator[Unit]:
         """A transaction that holds the locks of these complaints; what was added is written when the block ends."""
         async with self.db.transaction() as tx:
-            now = (await tx.execute(select(func.now()))).scalar_one()
-            unit = Unit(tx, now, self.origin)
-            await unit.lock(ids)
+            unit = Unit(tx, self.origin)
+            unit.now = await unit.lock(ids) or (await tx.execute(select(func.now()))).scalar_one()
             yield unit
             await unit.flush()
         if unit.has_outbox:
