@@ -1,5 +1,6 @@
 """`python -m deploy.local`: what `make run` and `make demo` start."""
 
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from types import FrameType
 import typer
 
 from deploy.local import jars
-from deploy.local.console import StackError, one_line, say
+from deploy.local.console import StackError, one_line, say, step
 from deploy.local.ports import DEFAULT_BASE
 from deploy.local.processes import run as run_program
 from deploy.local.stack import RUN_DIR, Stack
@@ -25,13 +26,19 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The embedded
 @app.command()
 def run() -> None:
     """Start everything, send the sample complaints, and stay until Ctrl-C."""
+    from deploy.local.demo.story import GATEWAY
+    from deploy.local.staff import come_on_shift
+
     with one_line_errors():
         began = time.monotonic()
         base = port_base(DEFAULT_BASE)
         say(f"Starting Amends with its data in {RUN_DIR} …")
+        settings = {"intake": {"AMENDS_TRUSTED_GATEWAYS": json.dumps([GATEWAY])}}
         try:
-            with Stack(RUN_DIR, port_base=base) as stack:
+            with Stack(RUN_DIR, port_base=base, extra_env=settings) as stack:
                 stack.supervise()
+                with step("handlers on shift"):
+                    come_on_shift(stack)
                 say(f"Ready after {time.monotonic() - began:.1f} s.")
                 say(addresses(stack))
                 send_samples(stack)
@@ -43,7 +50,7 @@ def run() -> None:
 @app.command()
 def demo() -> None:
     """Start everything on fresh data, tell the demo's story, write demo.json, stop everything."""
-    from deploy.local.demo import story
+    from deploy.local import demo as story
 
     with one_line_errors():
         say("Starting Amends on fresh data for the demo …")

@@ -21,8 +21,8 @@ PEOPLE = {
 }
 # Channel → scopes of its key.
 CHANNELS = {
-    "web": "complaints,tier",
-    "hotline": "calls,complaints,tier",
+    "web": "complaints,customers,tier,probe",
+    "hotline": "calls,complaints,customers,tier",
     "email": "emails",
 }
 

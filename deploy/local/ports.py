@@ -9,8 +9,8 @@ from pathlib import Path
 from deploy.local.console import StackError
 
 LOOPBACK = "127.0.0.1"
-# From the port base of the contract, section 1. LMTP is intake's second listener.
-OFFSETS = {"intake": 1, "routing": 2, "escalation": 3, "notifier": 4, "lmtp": 24, "mail": 25, "smtp": 26}
+# From PORT_BASE.
+OFFSETS = {"intake": 1, "routing": 2, "escalation": 3, "notifier": 4, "mail": 25, "smtp": 26}
 DEFAULT_BASE = 8000
 
 

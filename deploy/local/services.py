@@ -36,7 +36,7 @@ class Surroundings:
         return database_url(self.admin_url, service, self.keys)
 
     def for_process(self, process: str, service: str) -> dict[str, str]:
-        """The environment of a replica of a service. A second intake has no LMTP: two cannot share the port."""
+        """The environment of a replica of a service."""
         own = self.for_command(service) | {
             "AMENDS_HTTP_HOST": LOOPBACK,
             "AMENDS_HTTP_PORT": str(self.ports.get(process)),
@@ -44,8 +44,6 @@ class Surroundings:
         others = {f"AMENDS_{other.upper()}_URL": self.url(other) for other in SERVICES if other != service}
         if service == "notifier":
             own["AMENDS_SMTP_URL"] = self.smtp_url
-        if process == "intake":
-            own |= {"AMENDS_LMTP_HOST": LOOPBACK, "AMENDS_LMTP_PORT": str(self.ports.get("lmtp"))}
         return own | others
 
     def for_migrate(self) -> dict[str, str]:
