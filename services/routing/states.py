@@ -71,10 +71,10 @@ ON_DESK: tuple[State, ...] = ("assigned", "reopened", "stage2")  # somebody work
 PAUSED: tuple[State, ...] = ("waiting_customer", "waiting_enquiry")
 ENDED: tuple[State, ...] = ("closed", "withdrawn", "referred_outside")
 ANSWERED: tuple[State, ...] = ("decided", "communicated", "resolved", "final")
-OPEN: tuple[State, ...] = tuple(s for s in STATES if s not in ENDED)
+KNOWN: tuple[State, ...] = tuple(s for s in STATES if s not in ("received", "triaged"))
+OPEN: tuple[State, ...] = tuple(s for s in KNOWN if s not in ENDED)
 # What takes a place of a handler's capacity.
 BUSY: tuple[State, ...] = ("offered", *ON_DESK, *PAUSED, "decided")
-KNOWN: tuple[State, ...] = tuple(s for s in STATES if s not in ("received", "triaged"))
 
 STAY, WORK, TOLD = "=", "work", "told"
 # Two targets depend on the stage: who works on it, and what it is once the customer has the answer.
@@ -111,7 +111,7 @@ MOVES: tuple[Move, ...] = (
     Move("contact", KNOWN, STAY, "handler, lead", ("ContactMade", "FirstResponseGiven?")),
     Move("note", KNOWN, STAY, "handler, lead"),
     Move("attachments", KNOWN, STAY, "handler, lead"),
-    Move("call-lead", tuple(s for s in KNOWN if s in OPEN), STAY, "handler, lead"),
+    Move("call-lead", OPEN, STAY, "handler, lead"),
     Move("reply", (*ON_DESK, *PAUSED, *ANSWERED, "disputed", "closed"), STAY, "owner, lead", ("ReplyWritten",)),
     Move("ask", (*ON_DESK, *PAUSED), "waiting_customer", "owner, lead", ("InformationRequested",)),
     Move("enquiry", (*ON_DESK, *PAUSED), "waiting_enquiry", "owner, lead", ("EnquiryOpened",)),

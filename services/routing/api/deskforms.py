@@ -1,0 +1,113 @@
+"""From the desk's forms to the same bodies that the API takes."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from shared.base.errors import Problem
+from shared.base.web import invalid
+
+from . import bodies
+
+MOST_ROWS = 20
+BODIES: dict[str, type[bodies.Command]] = {
+    "contacts": bodies.ContactIn,
+    "reply": bodies.TextIn,
+    "ask": bodies.AskIn,
+    "enquiries": bodies.EnquiryIn,
+    "note": bodies.TextIn,
+    "call-lead": bodies.ReasonIn,
+    "transfer": bodies.TransferIn,
+    "resolve": bodies.Command,
+    "reopen": bodies.ReasonIn,
+    "external": bodies.ReferIn,
+    "close": bodies.Command,
+    "remedy-done": bodies.RemedyDoneIn,
+    "decide": bodies.DecideIn,
+}
+Fields = Mapping[str, str]
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """A form's fields. Raises Problem 403 for a form of another site, 415 or 400 for what no form of ours sends."""
+    origin = request.headers.get("origin")
+    if origin not in (None, "null") and origin.split("//", 1)[-1] != request.headers.get("host"):
+        raise Problem(403, "Forbidden", "This form was not sent by our own page.")
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise Problem(415, "Unsupported media type", "Send the form.")
+    raw = (await request.body()).decode("utf-8", "replace")
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=600)
+    except ValueError:
+        raise Problem(400, "Bad request", "Too many fields.") from None
+    return {name: value.replace("\x00", "").replace("\r\n", "\n").strip() for name, value in pairs}
+
+
+def body(command: str, form: Fields) -> bodies.Command:
+    """The command's body. Raises Problem 422 with the fields that are wrong."""
+    given: dict[str, Any] = {k: v for k, v in form.items() if v != ""}
+    if command == "decide":
+        given = decision(form)
+    if command == "transfer" and given.get("to", "").startswith("queue:"):
+        given["queue"] = given.pop("to").removeprefix("queue:")
+    for name in ("answer_by", "due"):
+        if name in given:
+            given[name] = _end_of_day(given[name])
+    try:
+        return BODIES[command].model_validate(given)
+    except ValidationError as problem:
+        raise invalid(problem) from None
+
+
+def _end_of_day(day: str) -> str:
+    try:
+        return datetime.combine(date.fromisoformat(day), time(23, 59), UTC).isoformat()
+    except ValueError:
+        return day  # the body's own check names the field
+
+
+def rows(form: Fields, name: str, least: int) -> int:
+    """How many issues or remedies the form shows."""
+    count = form.get(name, "")
+    return max(least, min(MOST_ROWS, int(count))) if count.isdecimal() else least
+
+
+def decision(form: Fields) -> dict[str, Any]:
+    """The decision's body from the form's numbered fields; rows that were left empty do not count."""
+    calls = {k: form.get(f"c-{k}", "") for k in ("action", "channel", "contact", "by", "bring")}
+    return {
+        "version": form.get("version") or None,
+        "examined": [line.strip() for line in form.get("examined", "").splitlines() if line.strip()],
+        "cause": form.get("cause", ""),
+        "improvement": form.get("improvement") or None,
+        "issues": [_issue(form, n) for n in range(rows(form, "issues", 1)) if form.get(f"i{n}-what")],
+        "remedies": [_remedy(form, n) for n in range(rows(form, "remedies", 0)) if form.get(f"r{n}-type")],
+        "calls_to_action": [{k: v for k, v in calls.items() if v}] if calls["action"] else [],
+    }
+
+
+def _issue(form: Fields, n: int) -> dict[str, Any]:
+    def at(name: str) -> str:
+        return form.get(f"i{n}-{name}", "")
+
+    made: dict[str, Any] = {
+        "id": f"i{n + 1}",
+        "what": at("what"),
+        "finding": at("finding"),
+        "request": at("request"),
+        "reason": at("reason"),
+    }
+    if at("fact"):
+        made["facts"] = [{"text": at("fact"), "source": at("source"), "date": at("date")}]
+    if at("apology"):
+        made["apology"] = {"kind": at("apology"), "for": at("for")}
+    return made
+
+
+def _remedy(form: Fields, n: int) -> dict[str, Any]:
+    names = ("type", "class", "amount", "currency", "item", "by", "actor", "issue")
+    return {k: form[f"r{n}-{k}"] for k in names if form.get(f"r{n}-{k}")}

@@ -1,0 +1,72 @@
+"""`amends route …`: what routing would decide, without a server."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from . import policy as policies
+from . import states
+from .triage import Triage, load_rules
+
+route = typer.Typer(no_args_is_help=True, help="What routing would decide, without a server.")
+
+
+@route.command()
+def triage(
+    files: Annotated[list[Path] | None, typer.Argument(help="Text files; standard input when none is given")] = None,
+    tier: Annotated[str, typer.Option(help="The customer's tier")] = "middle",
+    policy: Annotated[Path | None, typer.Option(help="A routing policy file instead of the house's")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a text")] = False,
+) -> None:
+    """Cause, severity, triggers and skills of complaint texts, and which rules decided. Exit 2: unreadable file."""
+    judge, rules = Triage(load_rules()), _policy(policy)
+    for name, words in _texts(files or []):
+        found = judge(words)
+        levels = frozenset(t.level for t in found.triggers)
+        needed = policies.demand(rules, cause=found.cause, tier=tier, levels=levels, vulnerable=found.vulnerable)
+        document = {
+            "file": name,
+            "cause": found.cause,
+            "severity": found.severity,
+            "triggers": [t.rule for t in found.triggers],
+            "vulnerable": found.vulnerable,
+            "needs": found.needs,
+            "language": found.language,
+            "queue": needed.queue,
+            "skills": {s.skill: s.minimum for s in needed.skills},
+            "decided_by": [*found.decided_by, *needed.decided_by],
+            "evidence": found.spans,
+        }
+        print(json.dumps(document, ensure_ascii=False) if as_json else _lines(document))
+
+
+@route.command(name="states")
+def show_states() -> None:
+    """The case's state table, as docs/routing.md holds it."""
+    print(states.table_markdown(), end="")
+
+
+def _policy(path: Path | None) -> policies.Policy:
+    try:
+        return policies.load(path)
+    except policies.PolicyError as problem:
+        _fail(str(problem))
+
+
+def _texts(paths: list[Path]) -> list[tuple[str, str]]:
+    try:
+        return [(str(p), p.read_text("utf-8")) for p in paths] or [("-", sys.stdin.read())]
+    except (OSError, UnicodeDecodeError) as problem:
+        _fail(str(problem))
+
+
+def _fail(line: str) -> NoReturn:
+    print(f"amends route: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _lines(document: dict[str, object]) -> str:
+    return "\n".join(f"{name:<11} {value}" for name, value in document.items()) + "\n"
