@@ -25,8 +25,8 @@ _BY_REFERENCE = text(
 )
 _DUE = text("SELECT raw_id FROM mail WHERE outcome IS NULL AND retry_at <= now() ORDER BY retry_at LIMIT :limit")
 _TRY = text(
-    "UPDATE mail SET tries = tries + 1, retry_at = now() + CAST(:pause AS interval) * (tries + 1) WHERE raw_id = :raw_id "
-    "AND outcome IS NULL RETURNING tries"
+    "UPDATE mail SET tries = tries + 1, retry_at = now() + CAST(:pause AS interval) * (tries + 1) "
+    "WHERE raw_id = :raw_id AND outcome IS NULL RETURNING tries"
 )
 
 
