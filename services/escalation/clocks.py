@@ -24,7 +24,8 @@ class Clock:
 
     `name` is unique in its complaint and begins the names of its timers. `version` rises with every change of the
     deadline and never falls. `given` is a deadline that somebody promised as such; otherwise the rule's limit counts
-    from `started_at`. `passed` holds the thresholds that fired, `armed` the one timer that is set.
+    from `started_at`. `rule` is its rule's place in the pack, `beaten` those of the
+    looser rules that hold as well. `passed` holds the thresholds that fired, `armed` the one timer that is set.
     """
 
     id: UUID
@@ -49,6 +50,7 @@ class Clock:
     paused_at: datetime | None = None
     held_until: datetime | None = None
     armed: str | None = None
+    beaten: list[int] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -121,38 +123,89 @@ def thresholds(clock: Clock, terms: Terms | None, pauses: Sequence[Pause]) -> li
     due = Threshold(clock.due_at, 1, "due")
     if terms is None:
         return [due]
-    found = [due]
-    for n, share in enumerate(terms.rule.warn, 1):
-        at = _share(clock, terms, share, pauses)
-        if at is not None:
-            found.append(Threshold(at, 0, "warn" if n == 1 else f"warn/{n}", share))
-    for n, rung in enumerate(terms.rule.ladder, 1):
-        at = _rung(clock, terms, rung, pauses)
-        if at is not None:
-            at = max(at, clock.held_until or at)
-            found.append(Threshold(at, 1 + n, f"rung/{n}", rung=rung))
-    return sorted(found, key=lambda t: (t.at, t.order))
+    found = [_at(clock, terms, step, pauses) for step in _steps(terms)]
+    return sorted([due, *(t for t in found if t is not None)], key=_when)
+
+
+def upcoming(clock: Clock, terms: Terms | None, pauses: Sequence[Pause]) -> Threshold | None:
+    """The first of `thresholds` that has not passed. Few of them are worked out: shares come in rising order, and what
+    lies after the deadline is not looked at before it."""
+    due = None if "due" in clock.passed else Threshold(clock.due_at, 1, "due")
+    if terms is None:
+        return due
+    best = due
+    ahead = [step for step in _steps(terms) if step.name not in clock.passed]
+    shares_done = False
+    for step in ahead:
+        if (shares_done and step.share is not None) or (step.after and due is not None):
+            continue
+        found = _at(clock, terms, step, pauses)
+        if found is None:
+            continue
+        best = found if best is None or _when(found) < _when(best) else best
+        shares_done |= step.share is not None and not step.after and not step.movable(clock)
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A warning or a rung before it has a time."""
+
+    order: int
+    name: str
+    share: float | None
+    rung: Rung | None = None
+
+    @property
+    def after(self) -> bool:
+        """Whether it lies at the deadline or after it."""
+        if self.share is not None:
+            return self.share >= 1
+        return self.rung is not None and self.rung.at.offset is not None and self.rung.at.offset.amount >= 0
+
+    def movable(self, clock: Clock) -> bool:
+        """Whether it may come later than its place: for an opening, or because an earlier rung was taken on."""
+        return self.rung is not None and (self.rung.hours == "working" or clock.held_until is not None)
+
+
+def _steps(terms: Terms) -> list[_Step]:
+    """Warnings and rungs, those with a share first and rising."""
+    steps = [_Step(0, "warn" if n == 1 else f"warn/{n}", share) for n, share in enumerate(terms.rule.warn, 1)]
+    steps += [_Step(1 + n, f"rung/{n}", rung.at.share, rung) for n, rung in enumerate(terms.rule.ladder, 1)]
+    return sorted(steps, key=lambda s: (s.share is None, s.share or 0.0, s.order))
+
+
+def _when(threshold: Threshold) -> tuple[datetime, int]:
+    return threshold.at, threshold.order
+
+
+def _at(clock: Clock, terms: Terms, step: _Step, pauses: Sequence[Pause]) -> Threshold | None:
+    """A step with its time; None when it would lie before the clock's start."""
+    if step.share is not None:
+        at = clock.due_at if step.share == 1 else _share(clock, terms, step.share, pauses)
+    else:
+        assert step.rung is not None
+        at = terms.calendar.add(clock.due_at, step.rung.at.offset or "0s")
+    if at is None or at <= clock.started_at:
+        return None
+    if step.rung is None:
+        return Threshold(at, step.order, step.name, step.share or 1.0)
+    if step.rung.hours == "working":
+        at = terms.calendar.next_open(at)
+    return Threshold(max(at, clock.held_until or at), step.order, step.name, rung=step.rung)
 
 
 def _share(clock: Clock, terms: Terms, share: float, pauses: Sequence[Pause]) -> datetime | None:
     calendar, business = terms.calendar, terms.rule.limit.business
-    end = clock.given or calendar.add(clock.started_at, terms.rule.limit)
-    if shifted(calendar, business, end, pauses) != clock.due_at:  # a tighter limit bounds it: its own way counts
-        end, pauses = clock.due_at, ()
+    end = clock.due_at
+    if pauses or share > 1:
+        end = clock.given or calendar.add(clock.started_at, terms.rule.limit)
+        if shifted(calendar, business, end, pauses) != clock.due_at:  # a tighter limit bounds it: its own way counts
+            end, pauses = clock.due_at, ()
     whole = measure(calendar, business, clock.started_at, end)
     if whole <= _NO_TIME:
         return None
     return shifted(calendar, business, advance(calendar, business, clock.started_at, whole * share), pauses)
-
-
-def _rung(clock: Clock, terms: Terms, rung: Rung, pauses: Sequence[Pause]) -> datetime | None:
-    if rung.at.share is not None:
-        at = clock.due_at if rung.at.share == 1 else _share(clock, terms, rung.at.share, pauses)
-    else:
-        at = terms.calendar.add(clock.due_at, rung.at.offset or "0s")
-    if at is None or at <= clock.started_at:
-        return None
-    return terms.calendar.next_open(at) if rung.hours == "working" else at
 
 
 def words(

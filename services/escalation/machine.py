@@ -87,27 +87,33 @@ class Machine:
         name = _name(case, kind, key, found[0])
         clock = case.clocks.get(name)
         if clock is None:
-            best = min(found, key=lambda t: reckon.deadline(t, started_at))
-            due = given or reckon.deadline(best, started_at)
+            due, best = _strictest(found, started_at)
+            due = given or due
             said = reckon.promised_words(best.calendar, due) if given else reckon.words(started_at, best, due)
             case.clocks[name] = Clock(
                 id=uuid5(case.complaint_id, f"clock:{pack}:{kind}:{key}"), name=name, kind=kind, pack=pack,
                 pack_version=best.edition.version, rule=best.index, calendar=best.calendar.id, legal=best.legal,
                 pausable=best.rule.pausable and given is None, started_at=started_at, due_at=due, given=given,
-                zh=said.zh, en=said.en,
+                zh=said.zh, en=said.en, beaten=[t.index for t in found if t is not best],
             )  # fmt: skip
         elif clock.state in ("running", "paused") and clock.given is None:
             self._tighten(case, clock, found, now)
 
     def _tighten(self, case: Case, clock: Clock, found: Sequence[Terms], now: datetime) -> None:
         """Another rule holds as well now: it counts if it is stricter, for what was told is never loosened."""
+        others = [t for t in found if t.index != clock.rule and t.index not in clock.beaten]
+        if not others:
+            return
         pauses = case.pauses(clock)
-        best = min(found, key=lambda t: reckon.deadline(t, clock.started_at, pauses))
-        due = reckon.deadline(best, clock.started_at, pauses)
-        if best.index != clock.rule and due < clock.due_at:
-            clock.rule, clock.calendar = best.index, best.calendar.id
+        due, best = _strictest(others, clock.started_at, pauses)
+        clock.beaten += [t.index for t in others if t is not best]
+        if due < clock.due_at:
+            clock.beaten.append(clock.rule)
+            clock.rule, clock.calendar, clock.pausable = best.index, best.calendar.id, best.rule.pausable
             clock.passed.clear()
             clock.move(due, reckon.words(clock.started_at, best, due, pauses), now, "a stricter rule applies")
+        else:
+            clock.beaten.append(best.index)
 
     def _open_promise(self, case: Case, kind: str, key: str, started_at: datetime, due: datetime) -> None:
         calendar = self._calendar(case)
@@ -140,11 +146,14 @@ class Machine:
 
     def _derive(self, case: Case, clock: Clock, pauses: Sequence[Pause], now: datetime) -> None:
         """The deadline from the clock's rule, its pauses and the legal limit over it."""
-        terms = self.terms(clock)
-        if terms is None or clock.given is not None or not (pauses or clock.history or not clock.legal):
+        if clock.given is not None:
             return
-        due = reckon.deadline(terms, clock.started_at, pauses)
         bound = None if clock.legal else _bound(case, clock)
+        if not pauses and (bound is None or bound.due_at >= clock.due_at):
+            return  # nothing moves it: most clocks, most of the time
+        terms = self.terms(clock)
+        assert terms is not None
+        due = reckon.deadline(terms, clock.started_at, pauses)
         limited = bound is not None and bound.due_at < due
         if bound is not None and limited:
             due = bound.due_at
@@ -200,19 +209,15 @@ class Machine:
 
     # What comes next ---------------------------------------------------------------------------------------------
 
-    def _ahead(self, case: Case, clock: Clock) -> list[Threshold]:
-        found = reckon.thresholds(clock, self.terms(clock), case.pauses(clock))
-        return [t for t in found if t.name not in clock.passed]
-
     def _arm(self, case: Case, clock: Clock) -> Iterator[Effect]:
         """One timer per clock: the next threshold."""
-        ahead = self._ahead(case, clock) if clock.live else []
-        name = f"{clock.name}/{ahead[0].name}" if ahead else None
+        ahead = reckon.upcoming(clock, self.terms(clock), case.pauses(clock)) if clock.live else None
+        name = f"{clock.name}/{ahead.name}" if ahead else None
         if clock.armed is not None and clock.armed != name:
             yield Disarm(clock.armed)
         clock.armed = name
-        if name is not None:
-            yield Arm(name, at=ahead[0].at, version=clock.version)
+        if ahead is not None and name is not None:
+            yield Arm(name, at=ahead.at, version=clock.version)
 
     def _arm_pause_end(self, case: Case, now: datetime) -> Iterator[Effect]:
         """A pause whose answer does not come ends by itself, visibly."""
@@ -226,9 +231,11 @@ class Machine:
     def _fire(self, case: Case, clock: Clock, now: datetime) -> Iterator[Effect]:
         """Everything on the clock's way that has come, in order."""
         clock.armed = None
-        for threshold in self._ahead(case, clock):
+        for threshold in reckon.thresholds(clock, self.terms(clock), case.pauses(clock)):
             if threshold.at > now or not clock.live:
                 break
+            if threshold.name in clock.passed:
+                continue
             clock.passed.append(threshold.name)
             yield from self._reach(case, clock, threshold, now)
 
@@ -260,6 +267,11 @@ class Machine:
 def rung_id(clock: Clock, n: int) -> UUID:
     """The id under which a reached rung is acknowledged."""
     return uuid5(clock.id, f"rung:{clock.version}:{n}")
+
+
+def _strictest(found: Sequence[Terms], started_at: datetime, pauses: Sequence[Pause] = ()) -> tuple[datetime, Terms]:
+    """The earliest deadline and its rule; of equal ones the first in the file."""
+    return min(((reckon.deadline(t, started_at, pauses), t) for t in found), key=lambda pair: pair[0])
 
 
 def _course(clock: Clock) -> tuple[object, ...]:

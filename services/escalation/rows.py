@@ -16,8 +16,8 @@ _PLAIN = ("channel", "language", "cause", "severity", "vulnerable", "stage", "ha
 _GIVEN = ("callbacks", "enquiries", "remedies")
 _CLOCK_TIMES = ("started_at", "given", "stopped_at", "noticed_at", "warned_at", "paused_at", "held_until")
 _CLOCK_PLAIN = (
-    "name", "pack_version", "rule", "calendar", "legal", "pausable", "version", "zh", "en", "armed", "passed",
-    "acknowledged", "history",
+    "name", "pack_version", "rule", "calendar", "legal", "pausable", "version", "zh", "en", "armed", "beaten",
+    "passed", "acknowledged", "history",
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def clock_mark(clock: Clock) -> tuple[object, ...]:
     """Changes whenever the row would."""
     return (
         clock.visible(), clock.armed, clock.warned_at, clock.held_until, len(clock.passed), len(clock.history),
-        len(clock.acknowledged), clock.rule,
+        len(clock.acknowledged), clock.rule, len(clock.beaten),
     )  # fmt: skip
 
 
