@@ -1,0 +1,29 @@
+"""`python -m tests.bench [NAME …]`: run benchmarks and write their results."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.bench import consume
+from tests.bench.measure import Result
+
+BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {"consume": consume.run}
+
+
+def main() -> None:
+    """Run what was asked for, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of ours and reference in turn")
+    given = parser.parse_args()
+    for name in given.names or BENCHMARKS:
+        print(name, flush=True)
+        result = asyncio.run(BENCHMARKS[name](given.rounds))
+        print(f"  ours {result.ours}, reference {result.reference}, ratio {result.ratio}, spread {result.spread}")
+        print(f"  CPU ms per item: {result.cpu_ms_per_item}")
+        print(f"  written: {result.write()}")
+
+
+if __name__ == "__main__":
+    main()
