@@ -52,6 +52,19 @@ CLOCKS = {
     "approval": ("审批", "approval"),
     "reopened": ("重新处理", "reopened"),
 }
+LETTERS = {
+    "acknowledgement": ("收到通知", "acknowledgement"),
+    "progress": ("进展通报", "progress"),
+    "information_request": ("请客户补充", "request for information"),
+    "reply": ("回信", "reply"),
+    "delay_apology": ("延迟致歉", "apology for the delay"),
+    "holding": ("暂复", "holding letter"),
+    "resolution": ("处理结果", "resolution"),
+    "reopening": ("重新处理通知", "reopening"),
+    "withdrawal_confirmation": ("撤回确认", "confirmation of the withdrawal"),
+    "call_summary": ("通话纪要", "summary of a call"),
+    "thanks": ("感谢信", "thanks"),
+}
 TIERS = {"top": ("贵宾", "top"), "high": ("高级", "high"), "middle": ("中级", "middle"), "low": ("普通", "low")}
 HISTORY = {
     "received": ("收到投诉", "Received"),
@@ -166,7 +179,7 @@ class Words:
     def warning(self, code: str) -> str:
         """A task or a reason for the lead, from its code."""
         kind, _, rest = code.partition(":")
-        return self._of(WARNINGS, kind).format(what=self._of(CLOCKS, rest))
+        return self._of(WARNINGS, kind).format(what=self._of(LETTERS if kind.startswith("letter_") else CLOCKS, rest))
 
     def line(self, kind: str, data: Mapping[str, Any]) -> str:
         """A line of the history in words."""
@@ -175,6 +188,8 @@ class Words:
             values["cause"] = self.cause(str(values.get("cause")))
         if "overall" in values:
             values["overall"] = self.overall(str(values["overall"]))
+        if "letter" in values:
+            values["letter"] = self._of(LETTERS, str(values["letter"]))
         if "clock" in values:
             values["clock"] = self.clock(str(values["clock"]))
         if values.get("outcome") in ("reached", "no_answer", "voicemail", "wrong_number"):

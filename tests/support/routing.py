@@ -72,7 +72,7 @@ class Bench:
         await self.feed(complaint_id, received(words, **more))
         return complaint_id
 
-    async def handler(self, name: str, *, presence: str = "available", **more: Any) -> None:
+    async def handler(self, name: str, /, *, presence: str = "available", **more: Any) -> None:
         """Put a handler on the staff list, present."""
         body = {
             "name": name.title(), "role_title": "complaint handler", "contact": "010-5550100",

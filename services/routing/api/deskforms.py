@@ -37,9 +37,9 @@ async def fields(request: Request) -> dict[str, str]:
     origin = request.headers.get("origin")
     if origin not in (None, "null") and origin.split("//", 1)[-1] != request.headers.get("host"):
         raise Problem(403, "Forbidden", "This form was not sent by our own page.")
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        raise Problem(415, "Unsupported media type", "Send the form.")
     raw = (await request.body()).decode("utf-8", "replace")
+    if raw and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise Problem(415, "Unsupported media type", "Send the form.")
     try:
         pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=600)
     except ValueError:

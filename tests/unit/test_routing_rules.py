@@ -1,0 +1,110 @@
+"""Routing's pure rules: the outcome of a decision, the policy file, shifts, order, the page that shows the table."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from services.routing import policy as policies
+from services.routing import states
+from services.routing.handlers import event_handlers
+from services.routing.handlers.decisions import overall
+from services.routing.matching import order_at, signature, waiting_of
+from services.routing.model import Case, Clock, Shift
+from services.routing.policy import PolicyError, demand, parse
+from services.routing.presence import on_shift
+from services.routing.triage import Triage, load_rules
+from shared.events.catalog import CONSUMERS
+from shared.events.common import Issue
+
+NOW = datetime(2026, 6, 9, 10, 0, tzinfo=UTC)
+POLICY = policies.load()
+HOUSE = yaml.safe_load((Path(policies.__file__).parent / "data" / "house.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("findings", "outcome"),
+    [
+        (["substantiated"], "upheld"),
+        (["substantiated", "substantiated"], "upheld"),
+        (["not_substantiated"], "not_upheld"),
+        (["not_established"], "not_upheld"),
+        (["not_established", "not_substantiated"], "not_upheld"),
+        (["partly"], "partly"),
+        (["substantiated", "not_established"], "partly"),
+        (["partly", "not_substantiated"], "partly"),
+    ],
+)
+def test_the_overall_outcome_follows_from_the_issues(findings: list[str], outcome: str) -> None:
+    issues = [Issue(id=str(n), what="x", finding=f, request="refused") for n, f in enumerate(findings)]  # type: ignore[arg-type]
+    assert overall(issues) == outcome
+
+
+def test_every_event_that_the_catalog_sends_to_routing_has_a_handler() -> None:
+    wanted = {model for model, services in CONSUMERS.items() if "routing" in services}
+    assert set(event_handlers(POLICY, Triage(load_rules()))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"causes": {}}, "unknown"),
+        ({"messages": {"queue": "nowhere", "skills": {}}}, "nowhere"),
+        ({"surprise": 1}, "surprise"),
+        ({"expired_offers_set_away": 0}, "expired_offers_set_away"),
+        ({"relaxation": [{"after": 5, "reason": "b"}, {"after": 1, "reason": "a"}]}, "order"),
+    ],
+)
+def test_a_wrong_policy_is_one_line_that_names_the_place(change: dict[str, object], says: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse({**HOUSE, **change}, "policy.yaml")
+    message = str(refused.value)
+    assert message.startswith("policy.yaml: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_triggers_and_tiers_raise_the_demand() -> None:
+    plain = demand(POLICY, cause="C1_product_quality", tier="middle", levels=frozenset(), vulnerable=False)
+    top = demand(POLICY, cause="C1_product_quality", tier="top", levels=frozenset(), vulnerable=False)
+    danger = demand(POLICY, cause="C1_product_quality", tier="low", levels=frozenset({"T0"}), vulnerable=False)
+    assert (plain.queue, top.queue, danger.queue) == ("product", "complaints_senior", "complaints_senior")
+    assert top.skills[0].minimum == plain.skills[0].minimum + 1
+
+
+def test_shifts_in_the_handlers_zone_also_over_midnight() -> None:
+    day = (Shift((1, 2, 3, 4, 5), "09:00", "17:30"),)
+    assert on_shift(day, "UTC", NOW)
+    assert not on_shift(day, "Asia/Shanghai", NOW)  # 18:00 there
+    night = (Shift((1,), "22:00", "06:00"),)
+    assert on_shift(night, "UTC", datetime(2026, 6, 8, 23, 0, tzinfo=UTC))
+    assert on_shift(night, "UTC", datetime(2026, 6, 9, 5, 59, tzinfo=UTC))
+    assert not on_shift(night, "UTC", datetime(2026, 6, 9, 6, 0, tzinfo=UTC))
+    assert on_shift((), "UTC", NOW)
+
+
+def test_order_is_the_deadline_minus_the_head_start() -> None:
+    case = Case(uuid4(), received_at=NOW, waiting_since=NOW, tier="top")
+    assert order_at(case, POLICY) == NOW - timedelta(seconds=90)
+    due = NOW + timedelta(hours=2)
+    case.clocks = [Clock("acknowledgement", "running", NOW), Clock("decision", "running", due)]
+    assert order_at(case, POLICY) == due - timedelta(seconds=90)
+    case.clocks = [Clock("decision", "met", due)]
+    assert order_at(case, POLICY) == NOW - timedelta(seconds=90)
+
+
+def test_exclusions_end_and_have_a_signature_of_their_own() -> None:
+    case = Case(uuid4(), received_at=NOW, waiting_since=NOW, exclusions={"zhang": NOW + timedelta(minutes=1)})
+    before = waiting_of(case, POLICY, NOW)
+    after = waiting_of(case, POLICY, NOW + timedelta(minutes=2))
+    assert (before.excluded, after.excluded) == ({"zhang"}, frozenset())
+    assert signature(before) != signature(after)
+    case.stage, case.deciders = 2, ["wang"]
+    assert waiting_of(case, POLICY, NOW + timedelta(minutes=2)).excluded == {"wang"}
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    page = Path(__file__).parents[2] / "docs" / "routing.md"
+    assert states.table_markdown() in page.read_text("utf-8"), "write it anew with `amends route states`"
