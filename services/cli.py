@@ -18,6 +18,7 @@ COMMANDS = {
     "policy": ("services.escalation.cli:policy", "check policy packs"),
     "calendar": ("services.escalation.cli:calendar", "reckon with business time"),
     "letter": ("services.notifier.cli:letter", "lint and preview letters"),
+    "route": ("services.routing.cli:route", "what triage decides about a text, and the case's state table"),
 }
 
 
