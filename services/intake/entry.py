@@ -191,6 +191,15 @@ def same_body(kept: str, sent: str) -> bool:
     return kept == sent or bool(json.loads(kept) == json.loads(sent))
 
 
+def own_words(body: str) -> dict[str, str]:
+    """What the customer said at first, from the body that is kept: subject, text, expected, wanted."""
+    document = json.loads(body)
+    wanted = document.get("wanted") or {}
+    said = document.get("text") or "\n\n".join(document[n] for n in ("notes", "transcript") if document.get(n))
+    words = {"subject": document.get("subject"), "text": said, "expected": document.get("expected")}
+    return {name: value for name, value in {**words, "wanted": wanted.get("text")}.items() if value}
+
+
 def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str) -> Payload:
     """The ComplaintReceived or MessageReceived that says that this entry is kept."""
     text, clipped = clip(entry.person.text or "")

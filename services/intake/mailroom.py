@@ -7,6 +7,7 @@ A crash anywhere leaves an arrival without outcome; the sweep finds it, three ti
 
 import asyncio
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -211,7 +212,7 @@ class Mailroom:
                 text=text,
             ),
             contacts=(identity.Contact("email", address),) if address else (),
-            body=f'{{"raw_id":"{arrival.raw_id}"}}',
+            body=json.dumps({"raw_id": str(arrival.raw_id), "subject": mail.subject, "text": text}, ensure_ascii=False),
             body_hash=bytes.fromhex(mail.content_hash),
             size=len(arrival.content),
             received_at=self._received(arrival, mail),

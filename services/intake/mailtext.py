@@ -112,7 +112,7 @@ def from_html(source: str) -> str:
         if tag[0] == "<!--":
             at = _after(source, "-->", at)
         elif name in _HIDDEN and not tag[1]:
-            at = _after(source, f"</{name}", at)
+            at = _after(source, ">", _after(source, f"</{name}", at))
         elif name:
             page.tag(name, bool(tag[1]))
     page.words(source[at:])

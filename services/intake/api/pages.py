@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.intake import identity, reference, timeline
 from services.intake.commands import COMMANDS, NEEDS_TEXT, Said, possible
+from services.intake.entry import own_words
 from services.intake.forms import ComplaintForm
 from services.intake.model import Case
 from services.intake.store import cases
@@ -181,6 +182,7 @@ class Pages:
     async def _story(self, request: Request, case: Case, token: str) -> Response:
         async with self.desk.work.db.read() as tx:
             letters = await cases.letters_of(tx, case.complaint_id)
+            body = await cases.body_of(tx, case.complaint_id)
         lang = language_of(request)
         welcome = request.query_params.get("welcome")
         promised = timeline.promises(case, lang, self.zone)
@@ -190,6 +192,7 @@ class Pages:
             "track.html",
             case=case,
             token=token,
+            words=own_words(body or "{}"),
             letters={str(letter.letter_id): letter for letter in letters},
             promised=promised,
             lines=[(e, timeline.sentence(e.what, e.with_, lang, self.zone)) for e in reversed(case.timeline)],
