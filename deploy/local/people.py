@@ -1,4 +1,4 @@
-"""Bearer tokens for people and keys for channels: made by the `amends` command, kept in tokens.json."""
+"""Bearer tokens for people and keys for channels, kept in tokens.json."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,11 +7,12 @@ from pathlib import Path
 
 from deploy.local.console import StackError
 from deploy.local.keys import write_private
+from shared.base.security import Role, issue, verify
 
 Amends = Callable[..., str]
 
 # One person of each role that oversees. The name is the actor's id. Handlers come with their own entries in routing.
-PEOPLE = {
+PEOPLE: dict[str, Role] = {
     "lead": "lead",
     "manager": "manager",
     "approver": "approver",
@@ -30,27 +31,23 @@ CHANNELS = {
 class TokenBook:
     """tokens.json: name → role, token. `amends` runs one command and gives what it printed."""
 
-    def __init__(self, file: Path, amends: Amends) -> None:
+    def __init__(self, file: Path, token_key: str, amends: Amends) -> None:
         self._file = file
+        self._token_key = token_key
         self._amends = amends
         self.known = _read(file)
 
-    def provide(self, people: Mapping[str, str], channels: Mapping[str, str]) -> None:
-        """Make what is missing for name → role and channel → scopes, a few at a time, and write the file."""
-        wanted = {**people, **dict.fromkeys(channels, "channel")}
-        missing = [name for name, role in wanted.items() if self.known.get(name, {}).get("role") != role]
+    def provide(self, people: Mapping[str, Role], channels: Mapping[str, str]) -> None:
+        """Make what is missing for name → role and channel → scopes, and write the file. Raises StackError."""
+        for name, role in people.items():
+            caller = verify(self.known.get(name, {}).get("token", ""), self._token_key)
+            if caller is None or caller.role != role:
+                self.known[name] = {"role": role, "token": issue(self._token_key, name=name, role=role)}
+        missing = [name for name in channels if self.known.get(name, {}).get("role") != "channel"]
         with ThreadPoolExecutor(max_workers=3) as pool:
-            made = pool.map(
-                lambda name: self._key(name, channels[name]) if name in channels else self._token(name, people[name]),
-                missing,
-            )
-            for name, token in zip(missing, made, strict=True):
-                self.known[name] = {"role": wanted[name], "token": token}
-        if missing:
-            write_private(self._file, json.dumps(self.known, indent=1, ensure_ascii=False))
-
-    def _token(self, name: str, role: str) -> str:
-        return self._amends("token", "issue", "--name", name, "--role", role).strip()
+            keys = pool.map(lambda name: self._key(name, channels[name]), missing)
+            self.known |= {name: {"role": "channel", "token": key} for name, key in zip(missing, keys, strict=True)}
+        write_private(self._file, json.dumps(self.known, indent=1, ensure_ascii=False))
 
     def _key(self, name: str, scopes: str) -> str:
         """A new key; of a channel whose key was lost with tokens.json, the next one."""

@@ -188,4 +188,4 @@ def last_line(log: Path) -> str:
             lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError as error:
         return one_line(error)
-    return lines[-1].strip() if lines else "it said nothing"
+    return lines[-1].strip()[:300] if lines else "it said nothing"

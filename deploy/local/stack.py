@@ -18,6 +18,7 @@ from deploy.local.ports import LOOPBACK, OFFSETS, Ports
 from deploy.local.postgres import Postgres, data_folder, server_account
 from deploy.local.processes import ROOT
 from deploy.local.supervisor import Part, Supervisor
+from shared.base.security import Role
 
 RUN_DIR = ROOT / ".run"
 DATABASE = "amends"
@@ -86,7 +87,7 @@ class Stack:
         self._finish_servers(with_tables=bool(wanted))
         if wanted:
             self._start_services(wanted)
-            self.book = people.TokenBook(self.run_dir / "tokens.json", self.amends)
+            self.book = people.TokenBook(self.run_dir / "tokens.json", self.keys.token_key, self.amends)
             with step("tokens and channel keys"):
                 self.book.provide(people.PEOPLE, people.CHANNELS)
 
@@ -151,7 +152,7 @@ class Stack:
         """Name → role, token: the people and channels of people.py and those that `token` added."""
         return self.book.known
 
-    def token(self, name: str, role: str) -> str:
+    def token(self, name: str, role: Role) -> str:
         """The bearer token of a person, issued when there is none yet. Raises StackError."""
         self.book.provide({name: role}, {})
         return self.book.known[name]["token"]

@@ -1,6 +1,7 @@
 """The short live summary of `make run`: what the topic says has happened so far."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections import Counter
@@ -9,8 +10,8 @@ from aiokafka import AIOKafkaConsumer
 
 from deploy.local.console import say
 from deploy.local.stack import Stack
+from shared.events.envelope import TOPIC
 
-TOPIC = "complaints.v1"
 # Event type → what the line calls it, in the order of a complaint's life.
 SHOWN = {
     "complaint.received.v1": "complaints",
@@ -45,6 +46,8 @@ class Summary:
         asyncio.run(self._follow())
 
     async def _follow(self) -> None:
+        # A broker that is restarted is reported by the supervisor.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         consumer = AIOKafkaConsumer(
             TOPIC, bootstrap_servers=self._stack.kafka_bootstrap, group_id=None, auto_offset_reset="earliest"
         )

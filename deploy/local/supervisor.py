@@ -23,6 +23,14 @@ class Part(Protocol):
         """Wait until it can be used. Raises StackError."""
 
 
+def ended(child: Child) -> str:
+    """How a process ended; what it said last, unless it was killed and could say nothing."""
+    code = child.exit_code() or 0
+    if code < 0:
+        return f"was killed (signal {-code})"
+    return f"ended (exit {code}: {child.last_line()})"
+
+
 class Supervisor:
     """Watches the wanted processes of `parts` in a thread of its own."""
 
@@ -57,7 +65,7 @@ class Supervisor:
             forgiven = now - part.child.started_at > 60
             wait = FIRST_WAIT if forgiven else min(self._waits.get(name, 0.0) * 2 or FIRST_WAIT, LONGEST_WAIT)
             self._waits[name], self._next[name] = wait, now + wait
-            say(f"{name} ended (exit {part.child.exit_code()}), starting it again: {part.child.last_line()}")
+            say(f"{name} {ended(part.child)}, starting it again")
         if now >= self._next[name]:
             del self._next[name]
             part.launch()

@@ -106,7 +106,7 @@ def test_a_process_that_dies_is_started_again_with_a_visible_line(
         assert first is not None
         os.kill(first, signal.SIGKILL)
         _until(lambda: part.child.pid != first and part.child.running)
-        assert "sleeper ended (exit -9), starting it again" in capsys.readouterr().err
+        assert "sleeper was killed (signal 9), starting it again" in capsys.readouterr().err
         part.child.stop()
         time.sleep(0.5)
         assert not part.child.running, "what was asked to stop stays down"
