@@ -12,7 +12,7 @@ from .letter import Commitment, Kind, Letter, MissingField, Paragraph, Part, Sen
 FIELDS = {
     "sorry_for": "apology.for", "fact": "facts", "because": "facts", "by": "by", "handler_name": "handler.name",
     "handler_role": "handler.role_title", "handler_contact": "handler.contact", "answer_by": "clocks.decision",
-    "ask_by": "answer_by", "words": "text",
+    "ask_by": "answer_by", "words": "text", "our_mistake": "apology", "our_mistake_tells": "apology",
 }  # fmt: skip
 
 

@@ -61,6 +61,8 @@ class Debts:
         row.changed = True
         row.address, row.to_name, row.thread = facts.person.email, facts.person.name, facts.thread[-10:]
         if not row.address:
+            if row.state == "no_address":
+                return
             row.state, row.reason = move(row.state, "no_address"), "no_address"
             yield Emit(LetterFailed(**_names(row), reason="no_address"))
             return

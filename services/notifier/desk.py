@@ -22,6 +22,7 @@ _PARTS: tuple[Part, ...] = (
 )  # fmt: skip
 _CJK = re.compile(r"[㐀-鿿]")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’.,-]*")
+Day = date  # a field called date hides the type
 ENGLISH_WORDS_PER_MINUTE, CHINESE_CHARACTERS_PER_MINUTE = 238, 375
 
 
@@ -134,7 +135,7 @@ class SentenceIn(Body):
 class LetterIn(Body):
     """A letter in structure; each sentence is a text, or an object that says more about it."""
 
-    date: date | None = None
+    date: Day | None = None
     subject: str = ""
     greeting: str = ""
     cushion: list[str | SentenceIn] = []
@@ -164,7 +165,7 @@ class LintCase(Body):
     phone: str | None = None
     recipient: str | None = None
     contacts: list[str] | None = None
-    promised: list[date] | None = None
+    promised: list[Day] | None = None
 
     @field_validator("decision", mode="before")
     @classmethod
