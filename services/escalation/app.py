@@ -1,13 +1,18 @@
 """Escalation, composed."""
 
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 from shared.base.db import is_transient
-from shared.base.runtime import Loop, LoopControl, Refused, Service
+from shared.base.errors import Refused
+from shared.base.loops import Loop, LoopControl
+from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.calendars import CalendarError, Calendars, load_calendars
+from shared.events.common import Language
 from shared.spine.spine import Spine
 
 from . import api
@@ -46,10 +51,21 @@ def read_data(settings: Settings) -> tuple[Calendars, dict[str, str]]:
     return calendars, texts
 
 
+def _warm(calendars: Calendars, texts: dict[str, str]) -> None:
+    """Work out this year and the next in the packs' calendars, so that no event waits for it."""
+    year = datetime.now(UTC).year
+    for body in texts.values():
+        pack = check(body, calendars)
+        for rule in pack.clocks:
+            for language in get_args(Language):
+                calendars.get(pack.calendar_id(rule, language)).warm(year, year + 1)
+
+
 def build(settings: Settings) -> Service:
     """The composition root."""
     calendars, texts = read_data(settings)
     book = PolicyBook(calendars)
+    _warm(calendars, texts)
     store, escalation = Store(book), Escalation(book)
     spine: Spine[Case] = Spine(
         settings, service="escalation", store=store, handlers=escalation.table(), on_timer=escalation.on_timer

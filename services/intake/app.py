@@ -5,7 +5,8 @@ from datetime import timedelta
 from prometheus_client import Gauge
 
 from shared.base.db import is_transient
-from shared.base.runtime import Loop, LoopControl, Service
+from shared.base.loops import Loop, LoopControl
+from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.spine.spine import Spine

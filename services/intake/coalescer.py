@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.base.db import is_transient
 from shared.base.errors import Problem
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.events.codec import TooLarge
 from shared.spine.unit import Work
 

@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter
 
 from shared.base.db import is_transient
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.events.intake import BounceReceived, MailThread, Person
 from shared.spine.effects import Effect, Emit
 from shared.spine.unit import Unit, Work

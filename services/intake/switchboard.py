@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.spine.effects import Effect
 from shared.spine.unit import Unit, Work
 

@@ -3,7 +3,9 @@
 from prometheus_client import REGISTRY
 
 from shared.base.db import is_transient
-from shared.base.runtime import Loop, LoopControl, Refused, Service
+from shared.base.errors import Refused
+from shared.base.loops import Loop, LoopControl
+from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.deliver.smtp import BadUrl, Pool, server

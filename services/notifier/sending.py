@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from shared.base.runtime import Loop, LoopControl
+from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
 from shared.deliver.smtp import Pool

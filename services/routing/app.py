@@ -2,7 +2,8 @@
 
 import sys
 
-from shared.base.runtime import Loop, Service
+from shared.base.loops import Loop
+from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.spine.spine import Spine

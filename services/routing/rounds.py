@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.events.common import Staff
 from shared.spine.effects import Effect
 from shared.spine.spine import Spine
@@ -20,7 +20,7 @@ from .matching import Assignment, Explanation, match
 from .model import Case, Handler
 from .policy import Policy
 from .presence import absent
-from .store import Store, rounds
+from .store import Store, people, rounds
 
 ROUND_SECONDS = Histogram(
     "amends_route_round_seconds",
@@ -28,7 +28,7 @@ ROUND_SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1),
 )
 ROUTED = Counter("amends_routed_total", "Cases that left or could not leave the queue", ["queue", "outcome"])
-LINGER = 0.02  # between rounds that follow one another: they gather what came meanwhile
+MAX_LINGER = 0.025
 MOST_WRITES = 500  # cases of one write transaction
 
 
@@ -47,7 +47,7 @@ class Rounds:
 
     def __init__(self, spine: Spine[Case], store: Store, policy: Policy) -> None:
         self.spine, self.store, self.policy = spine, store, policy
-        self.offers = Offers(policy)
+        self.offers, self.directory = Offers(policy), people.Directory()
         self._looked_at = 0.0
         self._control: LoopControl | None = None
 
@@ -55,12 +55,14 @@ class Rounds:
         """Rounds, woken by commits that concern them; a look at everything once in a while regardless."""
         self._control = ctl
         self.spine.work.wakes.committed.append(self._committed)
+        busy = 0
         while not ctl.stopping:
-            moved = await self.round()
-            await ctl.sleep(LINGER if moved else self.policy.round_idle_seconds)
-            if not moved:
-                # Woken by a commit: what was committed with it or right after it is taken together.
-                await asyncio.sleep(0.002)
+            await self.round()
+            slept = time.monotonic()
+            await ctl.sleep(self.policy.round_idle_seconds)
+            # Cost is per round: the more they follow one another, the longer one gathers what commits bring.
+            busy = busy + 1 if time.monotonic() - slept < MAX_LINGER else 0
+            await asyncio.sleep(min(MAX_LINGER, 0.005 * busy))
 
     def wake(self) -> None:
         """Start a round soon, where the loop runs."""
@@ -77,7 +79,10 @@ class Rounds:
         if not plan.assignments and not plan.unroutable:
             return 0
         ids = [a.case.complaint_id for a in plan.assignments] + [i for i, _, _ in plan.unroutable]
-        return await self.spine.db.retrying(lambda: self._write(plan, ids[:MOST_WRITES]))
+        done = await self.spine.db.retrying(lambda: self._write(plan, ids[:MOST_WRITES]))
+        if done or len(ids) > MOST_WRITES:
+            self.wake()  # what was passed over for want of candidates or of room in one transaction follows at once
+        return done
 
     async def _plan(self) -> Plan:
         nothing = Plan((), (), {}, ())
@@ -90,7 +95,7 @@ class Rounds:
             looked = await rounds.waiting(tx, self.policy.candidates_per_signature)
             if not looked:
                 return nothing
-            staff = await rounds.handlers(tx)
+            staff = await self.directory.read(tx)
         now = looked[0].now
         cases = [item.waiting for item in looked]
         started = time.perf_counter()
@@ -140,7 +145,9 @@ class Rounds:
         ]
         if not still:
             return {}
-        staff = await rounds.lock_handlers(unit.tx, list({a.handler.id for a in still}))
+        ids = sorted({a.handler.id for a in still})
+        await rounds.lock_handlers(unit.tx, ids)
+        staff = {h.id: h for h in await self.directory.read(unit.tx, ids)}
         done: dict[UUID, str] = {}
         given: set[str] = set()
         for choice in still:

@@ -55,3 +55,7 @@ class NotFound(Problem):
 
     def __init__(self, what: str = "resource") -> None:
         super().__init__(404, "Not found", f"There is no such {what}.")
+
+
+class Refused(Exception):
+    """The service must not run with this database: another deployment, not migrated, restored from before."""

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -17,54 +17,12 @@ from fastapi import FastAPI
 
 from .config import ServiceSettings, load
 from .db import is_transient
-from .telemetry import LOOP_AGE, TRANSIENT, configure_logging, declare
+from .errors import Refused
+from .loops import Loop, LoopControl
+from .telemetry import TRANSIENT, configure_logging, declare
 
 log = structlog.get_logger()
 S = TypeVar("S", bound=ServiceSettings)
-
-
-class LoopControl:
-    """What a loop sees of its supervisor: when to stop, how to wait, and where to say that it is alive."""
-
-    def __init__(self, service: str, name: str, stop: asyncio.Event) -> None:
-        self.service, self.name, self._stop = service, name, stop
-        self.wake = asyncio.Event()
-        self.last_turn = time.monotonic()
-        self._age = LOOP_AGE.labels(service, name)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the process is to end: finish what runs, begin nothing."""
-        return self._stop.is_set()
-
-    def beat(self) -> None:
-        """Say that the loop makes progress."""
-        self.last_turn = time.monotonic()
-        self._age.set_to_current_time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait so long, or less when woken or when the process is to stop."""
-        self.beat()
-        if seconds > 0 and not self.stopping:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), seconds)
-        self.wake.clear()
-        self.beat()
-
-
-@dataclass
-class Loop:
-    """A supervised loop.
-
-    `stall_after`: seconds without progress after which the watchdog calls the process dead. A `last` loop is stopped
-    after all others have ended, because it carries away what they leave (the relay).
-    """
-
-    name: str
-    run: Callable[[LoopControl], Awaitable[None]]
-    stall_after: float = 60.0
-    last: bool = False
-    control: LoopControl = field(init=False)
 
 
 @dataclass
@@ -215,7 +173,3 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
             raise SystemExit(78) from None
         log.error("ended by a failure", errors=[type(e).__name__ for e in died.exceptions])
         raise SystemExit(1) from None
-
-
-class Refused(Exception):
-    """The service must not run with this database: another deployment, not migrated, restored from before."""

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql
 from shared.base.db import is_transient
-from shared.base.runtime import LoopControl, Refused
+from shared.base.errors import Refused
+from shared.base.loops import LoopControl
 from shared.base.telemetry import BREAKER, CONSUMED, CONSUMED_OUTCOMES, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
 from shared.events import codec
 from shared.events.envelope import Event, Payload

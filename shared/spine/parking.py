@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
 from shared.base.db import is_transient
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.base.telemetry import CONSUMED
 from shared.events import codec
 from shared.events.envelope import Event, Payload

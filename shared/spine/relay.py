@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka
 from shared.base.db import Database
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.base.telemetry import PUBLISHED
 
 from . import tables as t

@@ -6,7 +6,8 @@ from sqlalchemy import select, text
 
 from shared.base.config import ServiceSettings
 from shared.base.db import Database
-from shared.base.runtime import Loop, LoopControl, Refused
+from shared.base.errors import Refused
+from shared.base.loops import Loop, LoopControl
 from shared.migrations.run import heads
 
 from . import tables as t

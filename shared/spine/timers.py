@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import text
 
 from shared.base.db import is_transient
-from shared.base.runtime import LoopControl
+from shared.base.loops import LoopControl
 from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
 
 from .effects import Disarm, S, Timer, TimerHandler

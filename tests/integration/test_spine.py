@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from deploy.local.kafka import Kafka
 from shared.base import kafka as clients
-from shared.base.errors import Conflict, Problem, Stalled
-from shared.base.runtime import LoopControl, Refused
+from shared.base.errors import Conflict, Problem, Refused, Stalled
+from shared.base.loops import LoopControl
 from shared.events import codec
 from shared.events.escalation import ClocksChanged
 from shared.spine import parking, verify
