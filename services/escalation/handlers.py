@@ -3,9 +3,9 @@
 Every handler is total: an unexpected but well-formed event adds a fact that changes nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.base.errors import Conflict
 from shared.calendars import Calendars
@@ -16,9 +16,10 @@ from shared.spine.effects import Disarm, Effect, Handlers, Timer
 from .book import PolicyBook
 from .clocks import Clock, hold_limit
 from .machine import PAUSE_END, Machine, rung_id
-from .model import Case, Given, RungRow, earliest, note
+from .model import Case, Given, RungRow, note, plausible
 
 Effects = Iterable[Effect]
+LONGEST_WAIT = timedelta(days=366)
 
 
 class Escalation:
@@ -37,9 +38,9 @@ class Escalation:
         """The clocks start, at the time when the company had the complaint; its policies are pinned."""
         if case.received_at is None:
             data = event.data
-            case.received_at, case.channel = data.received_at, data.channel
-            case.tier, case.language = data.customer.tier, data.customer.language
-            case.pins = self.book.pins(data.received_at)
+            case.received_at = data.received_at if plausible(data.received_at) else event.time
+            case.tier, case.channel, case.language = data.customer.tier, data.channel, data.customer.language
+            case.pins = self.book.pins(case.received_at)
         return self.machine.settle(case, now, rematch=True)
 
     def on_replied(self, case: Case, event: Event[intake.CustomerReplied], now: datetime) -> Effects:
@@ -52,7 +53,7 @@ class Escalation:
 
     def on_callback_requested(self, case: Case, event: Event[intake.CallbackRequested], now: datetime) -> Effects:
         given = case.callbacks.setdefault(str(event.data.request_id), Given())
-        given.started_at, given.due_at = event.data.received_at, event.data.promised_at
+        given.begin(event.data.received_at, event.data.promised_at)
         return self.machine.settle(case, now, rematch=True)
 
     def on_customer_changed(self, case: Case, event: Event[intake.CustomerChanged], now: datetime) -> Effects:
@@ -94,17 +95,17 @@ class Escalation:
         self, case: Case, event: Event[routing.InformationRequested], now: datetime
     ) -> Effects:
         """Pausable clocks wait for the answer, at most until `answer_by`."""
-        case.questions.setdefault(str(event.data.request_id), (event.time, event.data.answer_by))
+        longest = event.time + LONGEST_WAIT
+        case.questions.setdefault(str(event.data.request_id), (event.time, min(event.data.answer_by, longest)))
         return self.machine.settle(case, now)
 
     def on_enquiry_opened(self, case: Case, event: Event[routing.EnquiryOpened], now: datetime) -> Effects:
         given = case.enquiries.setdefault(str(event.data.enquiry_id), Given())
-        given.started_at, given.due_at = event.time, event.data.due
+        given.begin(event.time, event.data.due)
         return self.machine.settle(case, now, rematch=True)
 
     def on_enquiry_answered(self, case: Case, event: Event[routing.EnquiryAnswered], now: datetime) -> Effects:
-        given = case.enquiries.setdefault(str(event.data.enquiry_id), Given())
-        given.done_at = earliest(given.done_at, event.data.at)
+        case.enquiries.setdefault(str(event.data.enquiry_id), Given()).done(event.data.at)
         return self.machine.settle(case, now)
 
     def on_decided(self, case: Case, event: Event[routing.ComplaintDecided], now: datetime) -> Effects:
@@ -113,7 +114,8 @@ class Escalation:
         return self.machine.settle(case, now)
 
     def on_remedy_done(self, case: Case, event: Event[routing.RemedyCarriedOut], now: datetime) -> Effects:
-        return self._remedy_done(case, event.data.remedy_id, event.data.at, now)
+        case.remedies.setdefault(event.data.remedy_id, Given()).done(event.data.at)
+        return self.machine.settle(case, now)
 
     def on_resolved(self, case: Case, event: Event[routing.ComplaintResolved], now: datetime) -> Effects:
         note(case.resolved, event.data.at)
@@ -121,7 +123,8 @@ class Escalation:
 
     def on_reopened(self, case: Case, event: Event[routing.ComplaintReopened], now: datetime) -> Effects:
         """A reopened complaint has a clock of its own; the first outcome stays."""
-        case.reopened.setdefault(str(event.data.count), event.data.at)
+        if plausible(event.data.at):
+            case.reopened.setdefault(str(event.data.count), event.data.at)
         case.stage = max(case.stage, event.data.stage)
         return self.machine.settle(case, now, rematch=True)
 
@@ -153,13 +156,8 @@ class Escalation:
         if event.data.kind != "remedy" or event.data.remedy_id is None:
             return ()
         given = case.remedies.setdefault(event.data.remedy_id, Given())
-        given.started_at, given.due_at = event.time, event.data.due_at
+        given.begin(event.time, event.data.due_at)
         return self.machine.settle(case, now, rematch=True)
-
-    def _remedy_done(self, case: Case, remedy_id: str, at: datetime, now: datetime) -> Iterator[Effect]:
-        given = case.remedies.setdefault(remedy_id, Given())
-        given.done_at = earliest(given.done_at, at)
-        return self.machine.settle(case, now)
 
     # Timers and commands -----------------------------------------------------------------------------------------
 

@@ -17,9 +17,14 @@ _MOST_TIMES = 100
 Times = list[datetime]
 
 
+def plausible(at: datetime | None) -> bool:
+    """Whether a time lies where calendars reckon, with room for any limit."""
+    return at is not None and 1972 <= at.year <= 2090
+
+
 def note(times: Times, at: datetime) -> None:
-    """Keep a time once, in order; of very many the middle ones go."""
-    if at not in times:
+    """Keep a time once, in order; of very many the middle ones go. A time that cannot be is no fact."""
+    if at not in times and plausible(at):
         insort(times, at)
         if len(times) > _MOST_TIMES:
             del times[_MOST_TIMES // 2]
@@ -42,6 +47,16 @@ class Given:
     started_at: datetime | None = None
     due_at: datetime | None = None
     done_at: datetime | None = None
+
+    def begin(self, at: datetime, due_at: datetime | None) -> None:
+        """It is asked for or promised; the first time counts. A deadline that cannot be is none."""
+        if self.started_at is None and plausible(at):
+            self.started_at, self.due_at = at, due_at if plausible(due_at) else None
+
+    def done(self, at: datetime) -> None:
+        """It is done; the earliest time counts."""
+        if plausible(at):
+            self.done_at = earliest(self.done_at, at)
 
 
 @dataclass(frozen=True, slots=True)

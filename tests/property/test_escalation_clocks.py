@@ -31,22 +31,25 @@ BOOK = book_of(
 )  # fmt: skip
 
 offsets = st.integers(-30, 1500).map(lambda n: T + minutes(n))
+anywhen = st.one_of(offsets, st.sampled_from([datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]))
 payloads = st.one_of(
     st.builds(lives.received, st.just(T), tier=st.sampled_from(["top", "low"])),
     st.builds(lives.triaged, severity=st.sampled_from(["P1", "P3"])),
-    st.builds(lives.letter, st.sampled_from(["acknowledgement", "progress", "resolution", "call_summary"]), offsets),
-    st.builds(lives.contact, offsets, direction=st.sampled_from(["in", "out"])),
-    st.builds(lives.responded, offsets),
-    st.builds(lives.asked, offsets, st.integers(1, 3)),
-    st.builds(lives.replied, offsets),
+    st.builds(lives.letter, st.sampled_from(["acknowledgement", "progress", "resolution", "call_summary"]), anywhen),
+    st.builds(lives.contact, anywhen, direction=st.sampled_from(["in", "out"])),
+    st.builds(lives.responded, anywhen),
+    st.builds(lives.asked, anywhen, st.integers(1, 3)),
+    st.builds(lives.replied, anywhen),
     st.builds(lives.decided),
-    st.builds(lives.resolved, offsets),
-    st.builds(lives.closed, offsets),
-    st.builds(lives.reopened, offsets, st.integers(1, 2)),
-    st.builds(lives.withdrawn, offsets),
-    st.builds(lives.enquiry, offsets, st.integers(1, 2)),
-    st.builds(lives.enquiry_answered, offsets, st.integers(1, 2)),
-    st.builds(lives.call_me, offsets, st.none() | offsets, st.integers(1, 2)),
+    st.builds(lives.resolved, anywhen),
+    st.builds(lives.closed, anywhen),
+    st.builds(lives.reopened, anywhen, st.integers(1, 2)),
+    st.builds(lives.withdrawn, anywhen),
+    st.builds(lives.enquiry, anywhen, st.integers(1, 2)),
+    st.builds(lives.enquiry_answered, anywhen, st.integers(1, 2)),
+    st.builds(lives.call_me, anywhen, st.none() | anywhen, st.integers(1, 2)),
+    st.builds(lives.promised, anywhen),
+    st.builds(lives.remedy_done, anywhen),
     st.builds(lives.assigned),
 )
 steps = st.lists(st.tuples(st.integers(0, 400), payloads, st.booleans()), max_size=14)

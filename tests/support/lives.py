@@ -191,6 +191,16 @@ def call_me(at: datetime, promised: datetime | None = None, n: int = 1) -> intak
     )  # fmt: skip
 
 
+def promised(due: datetime, remedy: str = "r1") -> notifier.PromiseMade:
+    return notifier.PromiseMade(
+        promise_id=uuid5(COMPLAINT, remedy), kind="remedy", due_at=due, letter_id=uuid4(), remedy_id=remedy
+    )
+
+
+def remedy_done(at: datetime, remedy: str = "r1") -> routing.RemedyCarriedOut:
+    return routing.RemedyCarriedOut(decision_id=COMPLAINT, remedy_id=remedy, at=at, evidence="payment 77", by="h1")
+
+
 def minutes(n: float) -> timedelta:
     return timedelta(minutes=n)
 

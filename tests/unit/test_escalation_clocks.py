@@ -390,6 +390,19 @@ def test_a_call_back_without_a_promised_time_has_the_policys_limit() -> None:
     assert clock.due_at == T + minutes(181)
 
 
+def test_a_promised_remedy_is_met_by_its_evidence_and_outlives_the_case() -> None:
+    w = begun()
+    w.tell(lives.letter("resolution", T + minutes(50)))
+    w.tell(lives.promised(T + minutes(500)))
+    w.tell(lives.resolved(T + minutes(60)))
+    assert state(w, "remedy:r1") == "running"
+    w.until(T + minutes(501))
+    assert state(w, "remedy:r1") == "breached"
+    w.tell(lives.remedy_done(T + minutes(400)))
+    assert state(w, "remedy:r1") == "met"
+    assert [r.kind for r in w.all(SlaBreachRetracted)] == ["remedy"]
+
+
 def test_nothing_is_said_when_nothing_visible_changed() -> None:
     w = begun()
     w.tell(lives.triaged())

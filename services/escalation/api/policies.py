@@ -13,6 +13,16 @@ from ..policy import check
 from ..store import Store
 from .shapes import STAFF, PolicyOut
 
+_TEXT = {
+    "schema": {"type": "string"},
+    "example": "pack: house-tiered\ntitle: …\nclocks:\n  - {clock: decision, limit: 3wd}",
+}
+_BODY = {
+    "required": True,
+    "description": "A pack: the same keys in YAML or JSON, as `amends policy check` takes them.",
+    "content": {"application/yaml": _TEXT, "application/json": {"schema": {"type": "object"}}},
+}
+
 
 def router(spine: Spine[Case], store: Store) -> APIRouter:
     """The routes about policies."""
@@ -26,7 +36,7 @@ def router(spine: Spine[Case], store: Store) -> APIRouter:
             await store.refresh(tx)
         return [_policy_out(edition) for edition in store.book.editions()]
 
-    @routes.post("/policies", status_code=201)
+    @routes.post("/policies", status_code=201, openapi_extra={"requestBody": _BODY})
     @allow("manager", "ops")
     async def post_policy(request: Request) -> PolicyOut:
         """Store a new version of a pack (YAML or JSON). It binds complaints received from now on."""
