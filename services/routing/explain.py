@@ -1,7 +1,7 @@
 """The explanation of a matching in words that a handler, a lead or an auditor can read, Chinese and English."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .model import Handler
@@ -88,7 +88,7 @@ def document(
     for handler_id, step, flexibility, load, capacity, idle_since in kept["fitting"]:
         found = {
             "handler": handler_id, "name": _name(staff, handler_id), "verdict": "fits", "step": step,
-            "flexibility": flexibility, "load": load, "capacity": capacity, "idle_since": idle_since,
+            "flexibility": flexibility, "load": load, "capacity": capacity, "idle_since": _moment(idle_since),
         }  # fmt: skip
         if handler_id == kept["chosen"]:
             found["verdict"] = "chosen"
@@ -121,6 +121,10 @@ def _sum_up(
         return {"zh": f"{zh}{name}：{because['zh']}。", "en": f"{en} {name}: {because['en']}."}
     lack_zh, lack_en = _LACKING.get(kept.get("lacking") or "", ("", ""))
     return {"zh": f"{zh}：{lack_zh}。" if lack_zh else f"{zh}。", "en": f"{en}: {lack_en}."}
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
 def _name(staff: Mapping[str, Handler], handler_id: str) -> str:

@@ -41,16 +41,9 @@ class Waiting:
         return (self.tier, self.language, self.skills)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A handler who fits, as he stood when the case was looked at. Lower in every number is better."""
-
-    handler_id: str
-    step: int
-    flexibility: int
-    load: int
-    capacity: int
-    idle_since: datetime | None
+# A handler who fits, as he stood when the case was looked at: id, step of relaxation, flexibility, load, capacity, and
+# since when he was given nothing (milliseconds since 1970, 0 for never). Lower in every number is better.
+Candidate = tuple[str, int, int, int, int, int]
 
 
 @dataclass
@@ -70,9 +63,7 @@ class Explanation:
             "step": self.step,
             "chosen": self.chosen,
             "lacking": self.lacking,
-            "fitting": [
-                [c.handler_id, c.step, c.flexibility, c.load, c.capacity, _iso(c.idle_since)] for c in self.fitting
-            ],
+            "fitting": self.fitting,
             "refused": self.refused,
         }
 
@@ -101,6 +92,7 @@ class _Group:
     fitting: list[tuple[int, int, Handler]]  # (first step that lets the handler in, flexibility, handler)
     refused: dict[str, list[str]]
     able: frozenset[str]  # who on the staff fits at some step, present or not
+    spent: tuple[dict[str, list[str]], Lacking] | None = None  # set once nobody here has a free place: loads only grow
 
 
 def waiting_of(case: Case, policy: Policy, now: datetime) -> Waiting:
@@ -146,7 +138,7 @@ def match(waiting: Sequence[Waiting], handlers: Sequence[Handler], now: datetime
     """Assign waiting cases to handlers. Pure: `handlers` carry their present load, nothing is changed."""
     result = Matched()
     loads = {h.id: h.load for h in handlers}
-    idle = {h.id: h.idle_since for h in handlers}
+    idle = {h.id: int(h.idle_since.timestamp() * 1000) if h.idle_since else 0 for h in handlers}
     staff = _Staff(handlers, now)
     steps = (STRICT, *policy.relaxation)
     groups: dict[tuple[object, int], _Group] = {}
@@ -161,7 +153,7 @@ def match(waiting: Sequence[Waiting], handlers: Sequence[Handler], now: datetime
         if chosen is not None:
             needed, handler = chosen
             loads[handler.id] += 1
-            idle[handler.id] = now
+            idle[handler.id] = int(now.timestamp() * 1000)
             result.assignments.append(Assignment(case, handler, needed))
     return result
 
@@ -246,10 +238,12 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _choose(
-    case: Waiting, step: int, group: _Group, loads: dict[str, int], idle: dict[str, datetime | None]
+    case: Waiting, step: int, group: _Group, loads: dict[str, int], idle: dict[str, int]
 ) -> tuple[tuple[int, Handler] | None, Explanation]:
+    if group.spent is not None and not case.excluded:
+        return None, Explanation(case.complaint_id, step, None, [], *group.spent)
     best: tuple[int, Handler] | None = None
-    best_key: tuple[int, int, float, datetime, str] | None = None
+    best_key: tuple[int, int, float, int, str] | None = None
     candidates: list[Candidate] = []
     full: list[str] = []
     excluded: list[str] = []
@@ -261,8 +255,8 @@ def _choose(
         if load >= handler.capacity:
             full.append(handler.id)
             continue
-        candidates.append(Candidate(handler.id, needed, kinds, load, handler.capacity, since))
-        key = (needed, kinds, load / handler.capacity, since or _NEVER, handler.id)
+        candidates.append((handler.id, needed, kinds, load, handler.capacity, since))
+        key = (needed, kinds, load / handler.capacity, since, handler.id)
         if best_key is None or key < best_key:
             best, best_key = (needed, handler), key
     refused = group.refused
@@ -271,6 +265,8 @@ def _choose(
     lacking: Lacking | None = None
     if best is None:
         lacking = "busy" if full else "absent" if group.able - case.excluded else "nobody"
+        if not case.excluded:
+            group.spent = refused, lacking
     chosen = best[1].id if best else None
     return best, Explanation(case.complaint_id, step, chosen, candidates, refused, lacking)
 
@@ -278,7 +274,3 @@ def _choose(
 def flexibility(handler: Handler) -> int:
     """How many kinds of case a handler may take: tiers × languages × skills."""
     return max(1, len(handler.tiers)) * max(1, len(handler.languages)) * max(1, len(handler.skills))
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

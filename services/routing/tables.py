@@ -90,6 +90,7 @@ handler = Table(
     Column("presence_since", _time),
     Column("given_at", _time),
     Column("expired_in_row", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
 )
 # Why a case went where it went, as it stood in that version of the case.
 explanation = Table(

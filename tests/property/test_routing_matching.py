@@ -108,7 +108,7 @@ def test_every_handler_is_accounted_for_in_every_explanation(cases: list[Waiting
     result = match(cases, staff, NOW, POLICY)
     for case in cases:
         why = result.explanations[case.complaint_id]
-        named = [c.handler_id for c in why.fitting] + [h for ids in why.refused.values() for h in ids]
+        named = [c[0] for c in why.fitting] + [h for ids in why.refused.values() for h in ids]
         assert sorted(named) == sorted(h.id for h in staff)
         assert (why.chosen is None) == (why.lacking is not None)
 

@@ -1,8 +1,11 @@
 """Handlers: who they are, whether they are there, and how much they have."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -21,6 +24,11 @@ HANDLERS = (
     .join_from(t.handler, _busy, _busy.c.handler_id == t.handler.c.id, isouter=True)
     .order_by(t.handler.c.id)
 )
+_NOW = text(
+    "SELECT h.id, h.revision, h.presence, h.presence_since, h.given_at, "
+    "(SELECT count(*) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load "
+    "FROM handler h WHERE CAST(:ids AS text[]) IS NULL OR h.id = ANY(:ids) ORDER BY h.id"
+).bindparams(bindparam("ids", type_=ARRAY(Text)))
 _PRESENCE = text(
     "UPDATE handler SET presence = :presence, presence_since = now(), expired_in_row = 0 WHERE id = :id RETURNING id"
 )
@@ -49,6 +57,31 @@ def handler_of(row: Any) -> Handler:
     )
 
 
+class Directory:
+    """The staff list as rounds read it: entries are parsed once per revision, presence and load are always fresh."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, tuple[int, Handler]] = {}
+
+    async def read(self, tx: AsyncConnection, ids: Sequence[str] | None = None) -> list[Handler]:
+        """Everybody, or these handlers, by id."""
+        rows = (await tx.execute(_NOW, {"ids": None if ids is None else list(ids)})).all()
+        stale = [row.id for row in rows if self._parsed.get(row.id, (None,))[0] != row.revision]
+        if stale:
+            for row in await tx.execute(HANDLERS.where(t.handler.c.id.in_(stale))):
+                self._parsed[row.id] = (row.revision, handler_of(row))
+        return [
+            replace(
+                self._parsed[row.id][1],
+                presence=row.presence,
+                presence_since=row.presence_since,
+                idle_since=row.given_at,
+                load=row.load,
+            )
+            for row in rows
+        ]
+
+
 async def put(tx: AsyncConnection, handler: Handler) -> None:
     """Write a handler's entry; presence and what he was last given stay as they are."""
     row = {
@@ -66,9 +99,10 @@ async def put(tx: AsyncConnection, handler: Handler) -> None:
         "zone": handler.zone,
         "shifts": [{"days": s.days, "start": s.start, "end": s.end} for s in handler.shifts],
     }
-    fresh = {**row, "presence": handler.presence, "presence_since": None, "given_at": None, "expired_in_row": 0}
-    if not await sql.insert(tx, t.handler, [fresh], ignore="id", returning="id"):
-        await tx.execute(t.handler.update().where(t.handler.c.id == handler.id).values(**row))
+    first = {"presence": handler.presence, "presence_since": None, "given_at": None, "expired_in_row": 0, "revision": 1}
+    if not await sql.insert(tx, t.handler, [{**row, **first}], ignore="id", returning="id"):
+        changed = t.handler.update().where(t.handler.c.id == handler.id)
+        await tx.execute(changed.values(**row, revision=t.handler.c.revision + 1))
 
 
 async def set_presence(tx: AsyncConnection, handler_id: str, presence: Presence) -> bool:

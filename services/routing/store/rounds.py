@@ -14,8 +14,6 @@ from shared.base import sql
 
 from .. import tables as t
 from ..matching import Explanation, Waiting
-from ..model import Handler
-from .people import HANDLERS, handler_of
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
 # The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
@@ -87,16 +85,9 @@ def _looked(row: Any) -> Looked:
     return Looked(view, row.unroutable, row.now)
 
 
-async def handlers(tx: AsyncConnection) -> list[Handler]:
-    """Everybody on the staff with their present load."""
-    return [handler_of(row) for row in await tx.execute(HANDLERS)]
-
-
-async def lock_handlers(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Handler]:
-    """Lock these handlers in the one order; their state and load as they are now."""
+async def lock_handlers(tx: AsyncConnection, ids: Sequence[str]) -> None:
+    """Lock these handlers in the one order."""
     await tx.execute(_LOCK_HANDLERS, {"ids": sorted(ids)})
-    rows = await tx.execute(HANDLERS.where(t.handler.c.id.in_(bindparam("ids", sorted(ids), expanding=True))))
-    return {row.id: handler_of(row) for row in rows}
 
 
 async def given(tx: AsyncConnection, ids: Sequence[str]) -> None:

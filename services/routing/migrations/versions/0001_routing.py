@@ -43,7 +43,7 @@ _TABLES = (
         tiers text[] NOT NULL, skills jsonb NOT NULL, languages text[] NOT NULL, capacity integer NOT NULL,
         authority jsonb NOT NULL, permissions text[] NOT NULL, calendar text NOT NULL, zone text NOT NULL,
         shifts jsonb NOT NULL, presence text NOT NULL, presence_since timestamptz, given_at timestamptz,
-        expired_in_row integer NOT NULL)""",
+        expired_in_row integer NOT NULL, revision integer NOT NULL)""",
     """CREATE TABLE explanation (
         complaint_id uuid NOT NULL, version integer NOT NULL, at timestamptz NOT NULL, outcome text NOT NULL,
         document jsonb NOT NULL, PRIMARY KEY (complaint_id, version))""",
