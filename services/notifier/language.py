@@ -3,7 +3,7 @@
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any, get_args
@@ -158,7 +158,8 @@ class Language:
     def moment(self, value: datetime, form: str, today: date) -> str:
         """A time of day is said only for the letter's own day; for a later day the day is what we promise."""
         if form == "moment" and value.date() == today:
-            return self._date(value, "moment")
+            exact = value + timedelta(microseconds=1)  # the deadline itself, of which `value` is the last moment before
+            return self._date(exact if exact.date() == today else value, "moment")
         return self.day(value.date(), "weekday" if form == "moment" else form or "day", today)
 
     def money(self, value: Money) -> str:

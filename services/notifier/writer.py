@@ -66,7 +66,7 @@ class Writer:
         held = {"order_ref": facts.order_ref, "name": facts.person.name, "email": facts.person.email}
         house = self.policy.house.get(facts.language)
         ours = [facts.reference, facts.tracking_url, house.contact if house else None]
-        contacts = frozenset(c for c in (facts.person.email,) if c)
+        contacts = frozenset([facts.person.email or ""]) if row.address else None
         return case_data(
             _decision(row), _staff(row) or facts.handler,
             known=[facts.order_ref, facts.product, facts.person.email, *ours],
