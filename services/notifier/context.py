@@ -20,6 +20,7 @@ _STOPS = ".。;；,， \n"
 _CJK = re.compile(r"[㐀-鿿]")
 _JOINED = re.compile(r"[,，;；]| and ")
 # A decision is promised by the clock of the decision; where a pack has none, by that of the final response.
+SANE_YEARS = range(1970, 2200)
 ANSWER_CLOCKS = ("decision", "final_response", "reopened")
 
 
@@ -287,9 +288,12 @@ def _short(subject: str | None) -> str | None:
 
 def _day(text: str, where: str) -> date:
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError:
         raise MissingField(where) from None
+    if day.year not in SANE_YEARS:
+        raise MissingField(where)
+    return day
 
 
 def _money(amount: str, currency: str | None, path: str) -> Money:

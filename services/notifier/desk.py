@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from shared.events.common import Channel, Decision, Language, Staff
 
+from .context import SANE_YEARS
 from .letter import Kind, Letter, LetterBlocked, Paragraph, Part, Sentence
 from .lint import CaseData, Linter, Report
 from .lint.pii import allow
@@ -73,6 +74,16 @@ class PreviewCase(Body):
     stage: int = Field(1, ge=1, le=3)
     clocks: dict[str, datetime] = {}
 
+    @field_validator("received_at")
+    @classmethod
+    def _received(cls, value: datetime | None) -> datetime | None:
+        return None if value is None else _moment(value)
+
+    @field_validator("clocks")
+    @classmethod
+    def _clocks(cls, value: dict[str, datetime]) -> dict[str, datetime]:
+        return {kind: _moment(due) for kind, due in value.items()}
+
 
 class PreviewIn(Body):
     """What a letter is to be written from. `date`: the day of writing, today when left out."""
@@ -96,7 +107,13 @@ class PreviewIn(Body):
     @field_validator("date", "missed", "ask_by")
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        return None if value is None else _moment(value)
+
+
+def _moment(value: datetime) -> datetime:
+    if value.year not in SANE_YEARS:
+        raise ValueError(f"the year must be between {SANE_YEARS.start} and {SANE_YEARS.stop - 1}")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class PartOut(BaseModel):
@@ -271,12 +288,11 @@ def reading_seconds(text: str) -> int:
 def _facts(wanted: PreviewIn, now: datetime) -> Facts:
     case = wanted.case
     known = case.model_dump(include={"name", "family_name", "given_name", "salutation", "email", "subject"})
-    received = case.received_at or now
     return Facts(
         reference=case.reference, kind=case.kind, channel=case.channel, language=wanted.language,
-        received_at=received if received.tzinfo else received.replace(tzinfo=UTC), trigger=uuid4(), customer_id=uuid4(),
+        received_at=case.received_at or now, trigger=uuid4(), customer_id=uuid4(),
         person=Contact(**known), wanted=case.wanted, order_ref=case.order_ref, tracking_url=case.tracking_url,
-        clocks={k: v if v.tzinfo else v.replace(tzinfo=UTC) for k, v in case.clocks.items()}, stage=case.stage,
+        clocks=case.clocks, stage=case.stage,
         handler=wanted.handler,
     )  # fmt: skip
 

@@ -61,7 +61,7 @@ def word(text: str) -> str:
 
 def folded(text: str) -> str:
     """Plain header text in lines of bearable length."""
-    if len(text) <= 66 or not text.isascii():
+    if len(text) <= 66 or text.startswith("=?"):
         return text
     lines, line = [], ""
     for piece in text.split(" "):
