@@ -23,6 +23,7 @@ from .mailroom import Mailroom
 from .model import Case
 from .parsers import Parsers
 from .settings import Settings
+from .settling import Settling
 from .store import reconciliation
 from .store.cases import Store
 from .switchboard import Switchboard
@@ -44,7 +45,7 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
         links=links,
         coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
         conversation=Conversation(spine.work, admission),
-        mailroom=Mailroom(spine.work, admission, parsers, gateways),
+        mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers),
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
         ),

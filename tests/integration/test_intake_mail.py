@@ -120,7 +120,7 @@ async def test_a_mail_whose_outcome_was_not_reached_is_swept_and_three_failures_
 
 
 async def test_a_worker_that_overruns_leaves_a_gap_and_then_quarantine(database: Callable[..., Database]) -> None:
-    async with running(database(), mail_seconds=0.001, mail_workers=2) as intake:
+    async with running(database(), mail_seconds=0.001) as intake:
         slow = b"Content-Type: text/html\r\n\r\n" + b"<p>&amp;" * 400_000
         answer = await intake.mail(slow)
         assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")

@@ -23,15 +23,22 @@ _BY_REFERENCE = text(
     _KNOWN.replace("l.letter_id, l.message_id", "NULL::uuid AS letter_id, '' AS message_id")
     + "WHERE c.reference = ANY(CAST(:references AS text[]))"
 )
+_KEEP = text(
+    "WITH raw AS (INSERT INTO raw_mail (sha256, content, class, delete_after) "
+    "VALUES (:sha256, :content, 'raw_mail', now() + CAST(:keep AS interval)) ON CONFLICT (sha256) DO NOTHING) "
+    "INSERT INTO mail (raw_id, sha256, source, seen_at, tries, retry_at) "
+    "VALUES (:raw_id, :sha256, :source, now(), 1, now() + CAST(:retry AS interval)) RETURNING seen_at"
+)
 _DUE = text("SELECT raw_id FROM mail WHERE outcome IS NULL AND retry_at <= now() ORDER BY retry_at LIMIT :limit")
 _TRY = text(
-    "UPDATE mail SET tries = tries + 1, retry_at = now() + CAST(:pause AS interval) * (tries + 1) "
-    "WHERE raw_id = :raw_id AND outcome IS NULL RETURNING tries"
+    "UPDATE mail m SET tries = tries + 1, retry_at = now() + CAST(:pause AS interval) * (tries + 1) FROM raw_mail r "
+    "WHERE m.raw_id = :raw_id AND m.outcome IS NULL AND r.sha256 = m.sha256 "
+    "RETURNING m.raw_id, m.source, m.seen_at, m.tries, r.content"
 )
 
 
 class Arrival(NamedTuple):
-    """One arrival that waits for its outcome, with its bytes."""
+    """One arrival that waits for its outcome, with its bytes. `tries` counts the one that is being made."""
 
     raw_id: UUID
     source: str
@@ -43,30 +50,20 @@ class Arrival(NamedTuple):
 class Outcome(NamedTuple):
     """What became of an arrival."""
 
-    outcome: str | None
+    outcome: str
     complaint_id: UUID | None
     reference: str | None
 
 
 async def keep(
     tx: AsyncConnection, raw_id: UUID, digest: bytes, content: bytes, source: str, retry: timedelta, until: timedelta
-) -> None:
-    """The first transaction: the bytes, once, and their arrival."""
-    now = (await tx.execute(select(func.now()))).scalar_one()
-    raw = {"sha256": digest, "content": content, "class": "raw_mail", "delete_after": now + until}
-    await sql.insert(tx, t.raw_mail, [raw], ignore="sha256")
-    seen = {
-        "raw_id": raw_id, "sha256": digest, "source": source, "seen_at": now, "tries": 0, "retry_at": now + retry
+) -> datetime:
+    """The first transaction: the bytes, once, and their arrival with its first try. When it was seen."""
+    arguments = {
+        "raw_id": raw_id, "sha256": digest, "content": content, "source": source, "retry": retry, "keep": until
     }  # fmt: skip
-    await sql.insert(tx, t.mail, [seen])
-
-
-async def get(tx: AsyncConnection, raw_id: UUID) -> Arrival | None:
-    """An arrival without outcome."""
-    m, r = t.mail.c, t.raw_mail.c
-    query = select(m.raw_id, m.source, m.seen_at, m.tries, r.content).join(t.raw_mail, r.sha256 == m.sha256)
-    row = (await tx.execute(query.where(m.raw_id == raw_id, m.outcome.is_(None)))).one_or_none()
-    return Arrival(row.raw_id, row.source, row.seen_at, row.tries, bytes(row.content)) if row else None
+    seen_at: datetime = (await tx.execute(_KEEP, arguments)).scalar_one()
+    return seen_at
 
 
 async def due(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
@@ -74,10 +71,10 @@ async def due(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
     return (await tx.execute(_DUE, {"limit": limit})).scalars().all()
 
 
-async def count_try(tx: AsyncConnection, raw_id: UUID, pause: timedelta) -> int | None:
-    """Count a try before it is made, so that one that kills us is counted too. None: it has its outcome."""
-    tries: int | None = (await tx.execute(_TRY, {"raw_id": raw_id, "pause": pause})).scalar_one_or_none()
-    return tries
+async def try_again(tx: AsyncConnection, raw_id: UUID, pause: timedelta) -> Arrival | None:
+    """Count a try before it is made, so that one that kills us is counted too. None: the mail has its outcome."""
+    row = (await tx.execute(_TRY, {"raw_id": raw_id, "pause": pause})).one_or_none()
+    return Arrival(row.raw_id, row.source, row.seen_at, row.tries, bytes(row.content)) if row else None
 
 
 async def known(
@@ -134,7 +131,7 @@ async def shorten(tx: AsyncConnection, raw_id: UUID, life: timedelta) -> None:
 
 
 async def outcome_of(tx: AsyncConnection, raw_id: UUID) -> Outcome:
-    """What became of an arrival so far."""
+    """What became of an arrival that has been decided."""
     m, c = t.mail.c, t.complaint.c
     query = select(m.outcome, m.complaint_id, c.reference).outerjoin(t.complaint, c.complaint_id == m.complaint_id)
     row = (await tx.execute(query.where(m.raw_id == raw_id))).one()
