@@ -5,10 +5,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import consume
+from tests.bench import accept, consume, end_to_end
 from tests.bench.measure import Result
 
-BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {"consume": consume.run}
+BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {
+    "consume": consume.run,
+    "accept": accept.run,
+    "end_to_end": end_to_end.run,
+}
 
 
 def main() -> None:

@@ -5,19 +5,24 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import services
 from deploy.local.keys import SERVICES
 from deploy.local.processes import ROOT
 from deploy.local.stack import Stack
+from shared.events.envelope import TOPIC
+from shared.spine import verify
 
 WORKER_SECONDS = 300.0
+PARTITIONS = 12
 
 
 @contextmanager
@@ -60,6 +65,11 @@ async def worker(module: str, arguments: Mapping[str, Any]) -> Any:
     return json.loads(out.splitlines()[-1])
 
 
+def read_json(file: Path) -> Any:
+    """What a worker left in a file."""
+    return json.loads(file.read_text())
+
+
 async def execute(running: Stack, *statements: str) -> list[Any]:
     """Run statements as the database's administrator; gives the last one's rows."""
     connection = await asyncpg.connect(running.admin_url)
@@ -69,3 +79,56 @@ async def execute(running: Stack, *statements: str) -> list[Any]:
         return list(await connection.fetch(statements[-1]))
     finally:
         await connection.close()
+
+
+async def listening(port: int, *, seconds: float = 20.0) -> None:
+    """Wait until something takes connections on the port. Raises OSError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+
+
+async def drained(running: Stack, names: Sequence[str], *, seconds: float = 120.0) -> float:
+    """Wait until these services' outboxes are empty and everything on the topic is consumed; gives the seconds.
+
+    Raises TimeoutError.
+    """
+    begun = time.monotonic()
+    client = AIOKafkaConsumer(bootstrap_servers=running.kafka_bootstrap, group_id=None)
+    await client.start()
+    try:
+        partitions = [TopicPartition(TOPIC, p) for p in range(PARTITIONS)]
+        async with asyncio.timeout(seconds):
+            while not await _is_drained(running, names, client, partitions):
+                await asyncio.sleep(0.1)
+    finally:
+        await client.stop()
+    return time.monotonic() - begun
+
+
+async def _is_drained(
+    running: Stack, names: Sequence[str], client: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> bool:
+    outboxes = " UNION ALL ".join(f"SELECT 1 FROM {name}.outbox" for name in names)
+    if await execute(running, f"SELECT 1 WHERE EXISTS ({outboxes})"):
+        return False
+    ends = sum((await client.end_offsets(partitions)).values())
+    positions = ", ".join(f"(SELECT sum(next_offset) FROM {name}.consumer_position) AS {name}" for name in names)
+    (row,) = await execute(running, f"SELECT {positions}")
+    return all(int(row[name] or 0) == ends for name in names)
+
+
+async def announced(running: Stack) -> int:
+    """How many complaints the topic tells of, each counted once."""
+    verdict = await verify.verify(running.kafka_bootstrap, TOPIC)
+    if verdict.gaps or verdict.out_of_order:
+        raise AssertionError(f"gaps {dict(verdict.gaps)}, out of order {dict(verdict.out_of_order)}")
+    return verdict.events["complaint.received.v1"]
