@@ -83,6 +83,7 @@ def relock() -> None:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """What the reader can mend is one line and exit 1; every way of being told to end is an interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background programs with it ignored
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     try:
