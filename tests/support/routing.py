@@ -18,7 +18,7 @@ from shared.base.runtime import Supervisor
 from shared.base.security import issue
 from shared.events import codec
 from shared.events.common import ClockView, Text
-from shared.events.envelope import Event, Payload
+from shared.events.envelope import TOPIC, Event, Payload
 from shared.events.escalation import ClocksChanged
 from shared.events.intake import ComplaintReceived, Customer, Person
 from shared.events.notifier import LetterSent
@@ -34,6 +34,7 @@ class Bench:
 
     database: Database
     policy: Path | None = None
+    topic: str = TOPIC
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,6 +42,7 @@ class Bench:
             database_url=self.database.url("routing"),
             deployment_id=DEPLOYMENT,
             kafka_bootstrap="127.0.0.1:9",
+            topic=self.topic,
             token_key=KEY,
             routing_policy=self.policy,
         )
