@@ -9,9 +9,9 @@
 {{- if .Values.fullnameOverride -}}
 {{ .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name -}}
-{{ .Release.Name | trunc 42 | trimSuffix "-" }}
+{{ .Release.Name | trunc 38 | trimSuffix "-" }}
 {{- else -}}
-{{ printf "%s-%s" .Release.Name $name | trunc 42 | trimSuffix "-" }}
+{{ printf "%s-%s" .Release.Name $name | trunc 38 | trimSuffix "-" }}
 {{- end -}}
 {{- end }}
 
@@ -179,10 +179,10 @@ dict "root" $ "service" name. Mounted under /etc/amends.
 {{- dict "files" $files "env" $env | toJson -}}
 {{- end }}
 
-{{/* Paths of each service that may be published, as JSON; health and metrics are for the cluster alone. */}}
+{{/* Paths of each service that may be published, as JSON; "/" is that page alone. Health and metrics stay inside. */}}
 {{- define "amends.published" -}}
 {
-  "intake": ["/v1", "/complain", "/track", "/static", "/openapi.json"],
+  "intake": ["/", "/v1", "/complain", "/track", "/static", "/openapi.json"],
   "routing": ["/v1", "/desk", "/static", "/openapi.json"],
   "escalation": ["/v1", "/static", "/openapi.json"],
   "notifier": ["/v1", "/letters", "/static", "/openapi.json"]

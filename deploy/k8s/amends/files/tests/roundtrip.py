@@ -16,7 +16,9 @@ from shared.base.security import issue
 
 def call(url: str, *, role: Any, body: dict[str, Any] | None = None) -> Any:
     """The JSON answer of a call as a person or service of `role`. Raises OSError for a refusal."""
-    token = issue(os.environ["AMENDS_TOKEN_KEY"], name="helm-test", role=role, scopes=["complaints", "probe"], days=0.05)
+    token = issue(
+        os.environ["AMENDS_TOKEN_KEY"], name="helm-test", role=role, scopes=["complaints", "probe"], days=0.05
+    )
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     if body is not None:
         headers["Idempotency-Key"] = f"helm-test-{uuid.uuid4()}"
