@@ -60,13 +60,13 @@ class Death:
 class Fate:
     """What a process dies of: the first of its deaths that no life of it (or of a replica) has died yet."""
 
-    def __init__(self, marks: Path, deaths: Sequence[Death]) -> None:
-        self.marks, self.deaths = marks, list(deaths)
+    def __init__(self, room: Path, deaths: Sequence[Death]) -> None:
+        self.room, self.deaths = room, list(deaths)
         self._passed: Counter[str] = Counter()
 
     def passed(self, boundary: str) -> None:
         """Count the passing; the process ends here when its time has come."""
-        while self.deaths and self.deaths[0].mark(self.marks).exists():
+        while self.deaths and self.deaths[0].mark(self.room).exists():
             del self.deaths[0]
         if not self.deaths or self.deaths[0].boundary != boundary:
             return
@@ -74,7 +74,7 @@ class Fate:
         if self._passed[boundary] < self.deaths[0].n:
             return
         try:
-            self.deaths[0].mark(self.marks).touch(exist_ok=False)
+            self.deaths[0].mark(self.room).touch(exist_ok=False)
         except FileExistsError:
             return  # a replica was first
         os.kill(os.getpid(), signal.SIGKILL)

@@ -14,6 +14,7 @@ import asyncpg
 from deploy.local.processes import Child
 from shared.spine.spine import Spine
 from tests.support import checker, topic
+from tests.support.child import PATCHES
 from tests.support.servers import DEPLOYMENT
 from tests.support.spines import World, emit, eventually, received, replied
 
@@ -25,8 +26,6 @@ class Scribes:
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self.folder = world, folder
-        self.marks = folder / "marks"
-        self.marks.mkdir()
         self.said: dict[UUID, list[str]] = {}
 
     def child(self, *patches: str, name: str = "scribe") -> Child:
@@ -41,9 +40,9 @@ class Scribes:
             "AMENDS_HTTP_PORT": "0",
             "AMENDS_SESSION_TIMEOUT": "2",
             "AMENDS_INSTANCE": name,
-            "TEST_PATCHES": ",".join(patches),
-            "TEST_MARKS": str(self.marks),
+            "TEST_ROOM": str(self.folder),
         }
+        (self.folder / PATCHES).write_text("\n".join(patches))
         return Child(name, [sys.executable, "-m", "tests.support.child", "scribe"], self.folder / f"{name}.log", env)
 
     @asynccontextmanager
@@ -58,7 +57,7 @@ class Scribes:
 
     def died(self, *boundaries: str) -> bool:
         """Whether a process has died at each of these boundaries."""
-        return all((self.marks / b.replace("/", ".")).exists() for b in boundaries)
+        return all((self.folder / b.replace("/", ".")).exists() for b in boundaries)
 
     async def speak(self, source: Spine[Any], complaints: Sequence[UUID], words: Sequence[str]) -> None:
         """Each customer says each word, one after the other; the first time they complain."""
