@@ -7,6 +7,7 @@ command line: no service imports it.
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ by `python -m services.outside`.
 """
 
 
+@cache
 def application(service: str) -> FastAPI:
     """The web application of a service, composed but not started."""
     for name, value in ENVIRONMENT.items():
