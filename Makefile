@@ -41,8 +41,14 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 bench: $(READY) ## measure and write bench/results (BENCH=name for one)
 	@$(PY) -m tests.bench $(BENCH)
 
-image chart-test cluster-test: ## the container image · checks of the chart · the chart on a cluster
-	@echo "make $@ comes with the chart, which is not here yet." >&2; exit 2
+image: $(READY) ## build the container image, hold its size, list what is in it (ENGINE, BASE, TAG)
+	@sh deploy/image.sh
+
+chart-test: $(READY) ## the chart without a cluster: two Helms, three Kubernetes, policies, wrong values
+	@$(PY) -m pytest tests/chart -o python_files="check_*.py" $(ARGS)
+
+cluster-test: $(READY) ## the chart on the cluster of KUBECONFIG, in a namespace of its own
+	@$(PY) -m tests.cluster
 
 clean: ## remove this checkout's data, logs and caches (the environment stays)
 	@if [ -x $(PY) ]; then $(PY) -m deploy.local clean; fi
