@@ -45,6 +45,7 @@ def reason(code: str, handler: Handler | None) -> dict[str, str]:
     known = {
         "off_shift": {"zh": "不在班", "en": "off shift"},
         "full": {"zh": "名额已满", "en": "has no free place"},
+        "deciding": {"zh": "还有派件没有答复", "en": "has other offers to answer first"},
         "excluded": {"zh": "此案不再派给此人", "en": "declined it, let it expire, or worked on it before"},
     }
     return known.get(code, {"zh": code, "en": code})

@@ -34,11 +34,12 @@ class Waiting:
     language: str
     skills: tuple[tuple[str, int], ...]
     excluded: frozenset[str] = frozenset()
+    offer: bool = False  # the handler is asked; otherwise the case is given
 
     @property
-    def requirement(self) -> tuple[str, str, tuple[tuple[str, int], ...]]:
+    def requirement(self) -> tuple[str, str, tuple[tuple[str, int], ...], bool]:
         """Cases with the same requirement have the same fitting handlers, apart from exclusions."""
-        return (self.tier, self.language, self.skills)
+        return (self.tier, self.language, self.skills, self.offer)
 
 
 # A handler who fits, as he stood when the case was looked at: id, step of relaxation, flexibility, load, capacity, and
@@ -110,7 +111,13 @@ def waiting_of(case: Case, policy: Policy, now: datetime) -> Waiting:
         language=case.language,
         skills=tuple((s, m) for s, m in case.skills),
         excluded=frozenset(excluded),
+        offer=asked(case.kind, case.stage, case.queue, policy),
     )
+
+
+def asked(kind: str, stage: int, queue: str, policy: Policy) -> bool:
+    """Whether a case is offered: first-stage complaints of queues that ask. Everything else is given."""
+    return kind == "complaint" and stage == 1 and policy.mode(queue) == "offer"
 
 
 def order_at(case: Case, policy: Policy) -> datetime:
@@ -125,7 +132,8 @@ def signature(waiting: Waiting, *, told: bool = False) -> str:
     Cases already `told` to be unroutable stand apart from those that still have to be looked at.
     """
     skills = ",".join(f"{s}:{m}" for s, m in waiting.skills)
-    return f"{waiting.tier}|{waiting.language}|{skills}|{','.join(sorted(waiting.excluded))}{'|told' * told}"
+    how = ("|offer" if waiting.offer else "") + ("|told" if told else "")
+    return f"{waiting.tier}|{waiting.language}|{skills}|{','.join(sorted(waiting.excluded))}{how}"
 
 
 def step_of(waiting: Waiting, policy: Policy, now: datetime) -> int:
@@ -137,8 +145,7 @@ def step_of(waiting: Waiting, policy: Policy, now: datetime) -> int:
 def match(waiting: Sequence[Waiting], handlers: Sequence[Handler], now: datetime, policy: Policy) -> Matched:
     """Assign waiting cases to handlers. Pure: `handlers` carry their present load, nothing is changed."""
     result = Matched()
-    loads = {h.id: h.load for h in handlers}
-    idle = {h.id: int(h.idle_since.timestamp() * 1000) if h.idle_since else 0 for h in handlers}
+    places = _Places(handlers, now, policy.open_offers)
     staff = _Staff(handlers, now)
     steps = (STRICT, *policy.relaxation)
     groups: dict[tuple[object, int], _Group] = {}
@@ -148,13 +155,11 @@ def match(waiting: Sequence[Waiting], handlers: Sequence[Handler], now: datetime
         group = groups.get(key)
         if group is None:
             group = groups[key] = staff.group(case, steps, step)
-        chosen, explanation = _choose(case, step, group, loads, idle)
+        chosen, explanation = _choose(case, step, group, places)
         result.explanations[case.complaint_id] = explanation
         if chosen is not None:
-            needed, handler = chosen
-            loads[handler.id] += 1
-            idle[handler.id] = int(now.timestamp() * 1000)
-            result.assignments.append(Assignment(case, handler, needed))
+            places.take(case, chosen[1])
+            result.assignments.append(Assignment(case, chosen[1], chosen[0]))
     return result
 
 
@@ -237,34 +242,50 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def _choose(
-    case: Waiting, step: int, group: _Group, loads: dict[str, int], idle: dict[str, int]
-) -> tuple[tuple[int, Handler] | None, Explanation]:
+class _Places:
+    """How many places and open offers each handler has taken, as the round goes on, and since when he is idle."""
+
+    def __init__(self, handlers: Sequence[Handler], now: datetime, open_offers: int) -> None:
+        self.load = {h.id: h.load for h in handlers}
+        self.asked = {h.id: h.open_offers for h in handlers}
+        self.idle = {h.id: int(h.idle_since.timestamp() * 1000) if h.idle_since else 0 for h in handlers}
+        self._now, self._open_offers = int(now.timestamp() * 1000), open_offers
+
+    def lacking(self, case: Waiting, handler: Handler) -> str:
+        """Why a handler who fits cannot take the case at this moment, as a reason code; empty when he can."""
+        if handler.id in case.excluded:
+            return "excluded"
+        if self.load[handler.id] >= handler.capacity:
+            return "full"
+        return "deciding" if case.offer and self.asked[handler.id] >= self._open_offers else ""
+
+    def take(self, case: Waiting, handler: Handler) -> None:
+        """The handler is given the case."""
+        self.load[handler.id] += 1
+        self.asked[handler.id] += case.offer
+        self.idle[handler.id] = self._now
+
+
+def _choose(case: Waiting, step: int, group: _Group, places: _Places) -> tuple[tuple[int, Handler] | None, Explanation]:
     if group.spent is not None and not case.excluded:
         return None, Explanation(case.complaint_id, step, None, [], *group.spent)
     best: tuple[int, Handler] | None = None
     best_key: tuple[int, int, float, int, str] | None = None
     candidates: list[Candidate] = []
-    full: list[str] = []
-    excluded: list[str] = []
+    out: dict[str, list[str]] = {}
     for needed, kinds, handler in group.fitting:
-        if handler.id in case.excluded:
-            excluded.append(handler.id)
+        if why := places.lacking(case, handler):
+            out.setdefault(why, []).append(handler.id)
             continue
-        load, since = loads[handler.id], idle[handler.id]
-        if load >= handler.capacity:
-            full.append(handler.id)
-            continue
+        load, since = places.load[handler.id], places.idle[handler.id]
         candidates.append((handler.id, needed, kinds, load, handler.capacity, since))
         key = (needed, kinds, load / handler.capacity, since, handler.id)
         if best_key is None or key < best_key:
             best, best_key = (needed, handler), key
-    refused = group.refused
-    if full or excluded:
-        refused = {**refused, **({"full": full} if full else {}), **({"excluded": excluded} if excluded else {})}
+    refused = {**group.refused, **out} if out else group.refused
     lacking: Lacking | None = None
     if best is None:
-        lacking = "busy" if full else "absent" if group.able - case.excluded else "nobody"
+        lacking = "busy" if "full" in out or "deciding" in out else "absent" if group.able - case.excluded else "nobody"
         if not case.excluded:
             group.spent = refused, lacking
     chosen = best[1].id if best else None

@@ -232,7 +232,8 @@ class Shift:
 
 @dataclass(frozen=True)
 class Handler:
-    """A person who works cases. `load` is how many places of `capacity` are taken; no shifts means always."""
+    """A person who works cases. `load` is how many places of `capacity` are taken, `open_offers` how many of these wait
+    for an answer; no shifts means always."""
 
     id: str
     name: str
@@ -251,6 +252,7 @@ class Handler:
     presence_since: datetime | None = None
     idle_since: datetime | None = None
     load: int = 0
+    open_offers: int = 0
 
     @property
     def is_lead(self) -> bool:

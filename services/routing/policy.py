@@ -86,6 +86,7 @@ class Policy(_Strict):
     head_start: dict[str, float] = {}
     relaxation: tuple[Step, ...] = ()
     exclude: Exclude = Exclude()
+    open_offers: int = Field(3, ge=1, description="Offers that one handler has to answer at a time, at most")
     expired_offers_set_away: int = Field(3, ge=1)
     unroutable_after: UnroutableAfter = UnroutableAfter()
     candidates_per_signature: int = Field(50, ge=1)

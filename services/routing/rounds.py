@@ -92,7 +92,7 @@ class Rounds:
             if not due and not await rounds.anyone_free(tx):
                 return nothing
             self._looked_at = time.monotonic()
-            looked = await rounds.waiting(tx, self.policy.candidates_per_signature)
+            looked = await rounds.waiting(tx, self.policy)
             if not looked:
                 return nothing
             staff = await self.directory.read(tx)
@@ -152,15 +152,20 @@ class Rounds:
         given: set[str] = set()
         for choice in still:
             handler = staff.get(choice.handler.id)
-            if handler is None or absent(handler, unit.now) or handler.load >= handler.capacity:
+            if handler is None or absent(handler, unit.now) or not self._has_room(handler, choice):
                 continue
-            staff[handler.id] = replace(handler, load=handler.load + 1)
+            asked = handler.open_offers + choice.case.offer
+            staff[handler.id] = replace(handler, load=handler.load + 1, open_offers=asked)
             case = waiting[choice.case.complaint_id]
             self._apply(unit, case, self.offers.give(case, choice, lead_of(plan.leads, case), unit.now))
             done[case.complaint_id] = "offered" if case.offer else "matched"
             given.add(handler.id)
         await rounds.given(unit.tx, sorted(given))
         return done
+
+    def _has_room(self, handler: Handler, choice: Assignment) -> bool:
+        deciding = choice.case.offer and handler.open_offers >= self.policy.open_offers
+        return handler.load < handler.capacity and not deciding
 
     def _apply(self, unit: Unit, case: Case, effects: Iterable[Effect]) -> None:
         decided = list(effects)

@@ -175,7 +175,7 @@ async def test_a_batch_makes_a_constant_number_of_statements(bench: Bench) -> No
         counts[-1] += 1
 
     sa_event.listen(bench.spine.db.work.sync_engine, "before_cursor_execute", count)
-    for size in (2, 40):
+    for size in (2, 20):
         for _ in range(size):
             await bench.complaint()
         counts.append(0)

@@ -32,6 +32,7 @@ some_handlers = st.lists(
         shifts=st.sampled_from([(), (Shift((2,), "09:00", "17:00"),), (Shift((6, 7), "09:00", "17:00"),)]),
         presence=st.sampled_from(["available", "available", "available", "away", "wrap_up"]),
         load=st.integers(0, 2),
+        open_offers=st.integers(0, 2),
     ),
     max_size=8,
 )
@@ -45,6 +46,7 @@ some_cases = st.lists(
         since=st.integers(0, 2500).map(lambda s: NOW - timedelta(seconds=s)),
         tier=st.sampled_from(TIERS),
         language=st.sampled_from(LANGUAGES),
+        offer=st.booleans(),
         skills=st.lists(
             st.tuples(st.sampled_from(SKILLS), st.integers(1, 5)), max_size=2, unique_by=lambda p: p[0]
         ).map(tuple),
@@ -74,6 +76,8 @@ def test_every_assignment_is_allowed_and_within_capacity(cases: list[Waiting], s
     given_to = Counter(a.handler.id for a in result.assignments)
     for handler in staff:
         assert given_to[handler.id] == 0 or handler.load + given_to[handler.id] <= handler.capacity
+        asked = sum(a.case.offer for a in result.assignments if a.handler.id == handler.id)
+        assert asked == 0 or handler.open_offers + asked <= POLICY.open_offers
     assert all(may(a.case, a.handler, POLICY) for a in result.assignments)
     assert len({a.case.complaint_id for a in result.assignments}) == len(result.assignments)
 
@@ -84,10 +88,13 @@ def test_no_fitting_handler_is_idle_while_a_case_waits(cases: list[Waiting], sta
     result = match(cases, staff, NOW, POLICY)
     loads = {h.id: h.load for h in staff}
     loads.update(Counter({h.id: h.load for h in staff}) + Counter(a.handler.id for a in result.assignments))
+    asking = Counter({h.id: h.open_offers for h in staff})
+    asking.update(a.handler.id for a in result.assignments if a.case.offer)
     served = {a.case.complaint_id for a in result.assignments}
     for case in cases:
         if case.complaint_id not in served:
-            assert not [h.id for h in staff if loads[h.id] < h.capacity and may(case, h, POLICY)]
+            free = [h for h in staff if loads[h.id] < h.capacity and may(case, h, POLICY)]
+            assert not [h.id for h in free if not case.offer or asking[h.id] < POLICY.open_offers]
 
 
 @settings(max_examples=50, deadline=None)

@@ -97,7 +97,7 @@ async def explained(desk: Desk, case: Case) -> dict[str, Any]:
     """The kept explanation of a case that left the queue, or how matching stands for one that waits."""
     async with desk.spine.db.read() as tx:
         staff = {h.id: h for h in await people.everybody(tx)}
-        waiting = await rounds.waiting_one(tx, case.complaint_id)
+        waiting = await rounds.waiting_one(tx, case.complaint_id, desk.policy)
         kept = await rounds.explanation_of(tx, case.complaint_id)
     if waiting is not None:
         seen = match([waiting.waiting], list(staff.values()), waiting.now, desk.policy)

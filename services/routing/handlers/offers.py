@@ -32,7 +32,7 @@ class Offers:
         """What the round decided: an offer, or (pushed work, second stage, questions) the case itself."""
         if choice.step:
             yield from self._relaxed(case, choice, now)
-        if case.stage == 2 or not case.is_complaint or self.policy.mode(case.queue) == "push":
+        if not choice.case.offer:
             move(case, "push")
             assign(case, choice.handler.staff, lead, now)
             case.note(now, "assigned", SYSTEM, handler=choice.handler.id)

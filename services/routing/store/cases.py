@@ -73,8 +73,9 @@ class Store:
     async def _mark(self, tx: AsyncConnection, marks: Iterable[Mark]) -> None:
         counted: dict[str, tuple[bool, int]] = {}
         for mark in marks:
-            fresh, expired = counted.get(mark.handler_id, (False, 0))
-            counted[mark.handler_id] = (fresh, expired + 1) if mark.what == "expired" else (True, 0)
+            fresh, _ = counted.get(mark.handler_id, (False, 0))
+            # Offers that expire together are one time that he was not there.
+            counted[mark.handler_id] = (fresh, 1) if mark.what == "expired" else (True, 0)
         if not counted:
             return
         ids = sorted(counted)
@@ -92,7 +93,7 @@ class Store:
     def _row(self, case: Case) -> dict[str, Any]:
         queued, busy = case.state in states.QUEUED, case.state in states.BUSY
         wanted = waiting_of(case, self.policy, case.waiting_since or datetime.now(UTC))
-        if queued or not busy:  # to be matched, or a place of a handler may be free
+        if queued or not busy or case.pending.offers:  # to be matched, or a handler may have room again
             self.tell_news()
         holder = case.offer.handler if case.offer else case.handler
         return {
@@ -138,6 +139,7 @@ def _wanted(case: Case) -> dict[str, Any]:
         "skills": case.skills,
         "excluded": out,
         "deciders": case.deciders if case.stage == 2 else [],
+        "stage": case.stage,
     }
 
 

@@ -19,14 +19,21 @@ _busy = (
     .group_by(t.case.c.handler_id)
     .subquery("busy")
 )
+_open = (
+    select(func.count())
+    .where(t.offer.c.handler_id == t.handler.c.id, t.offer.c.state == "open")
+    .correlate(t.handler)
+    .scalar_subquery()
+)
 HANDLERS = (
-    select(t.handler, func.coalesce(_busy.c.load, 0).label("load"))
+    select(t.handler, func.coalesce(_busy.c.load, 0).label("load"), _open.label("open_offers"))
     .join_from(t.handler, _busy, _busy.c.handler_id == t.handler.c.id, isouter=True)
     .order_by(t.handler.c.id)
 )
 _NOW = text(
     "SELECT h.id, h.revision, h.presence, h.presence_since, h.given_at, "
-    "(SELECT count(*) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load "
+    "(SELECT count(*) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load, "
+    "(SELECT count(*) FROM offer o WHERE o.state = 'open' AND o.handler_id = h.id) AS open_offers "
     "FROM handler h WHERE CAST(:ids AS text[]) IS NULL OR h.id = ANY(:ids) ORDER BY h.id"
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))
 _PRESENCE = text(
@@ -54,6 +61,7 @@ def handler_of(row: Any) -> Handler:
         presence_since=row.presence_since,
         idle_since=row.given_at,
         load=row.load,
+        open_offers=row.open_offers,
     )
 
 
@@ -77,6 +85,7 @@ class Directory:
                 presence_since=row.presence_since,
                 idle_since=row.given_at,
                 load=row.load,
+                open_offers=row.open_offers,
             )
             for row in rows
         ]

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.base import sql
 
 from .. import tables as t
-from ..matching import Explanation, Waiting
+from ..matching import Explanation, Waiting, asked
+from ..policy import Policy
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
 # The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
@@ -23,12 +24,12 @@ _WAITING = text(
     "SELECT (SELECT c.signature FROM case_file c WHERE c.queued AND c.signature > s.signature "
     "ORDER BY c.signature LIMIT 1) FROM s WHERE s.signature IS NOT NULL) "
     "SELECT w.*, now() AS now FROM s CROSS JOIN LATERAL ("
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable FROM case_file c "
-    "WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, wanted, unroutable "
+    "FROM case_file c WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
     "WHERE s.signature IS NOT NULL"
 ).columns(wanted=JSONB)
 _ONE = text(
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, wanted, unroutable, now() AS now "
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, wanted, unroutable, now() AS now "
     "FROM case_file WHERE complaint_id = :id AND queued"
 ).columns(wanted=JSONB)
 _FREE = text(
@@ -57,18 +58,19 @@ async def anyone_free(tx: AsyncConnection) -> bool:
     return bool((await tx.execute(_FREE)).scalar_one())
 
 
-async def waiting(tx: AsyncConnection, per_signature: int) -> list[Looked]:
+async def waiting(tx: AsyncConnection, policy: Policy) -> list[Looked]:
     """The first waiting cases of each requirement."""
-    return [_looked(row) for row in await tx.execute(_WAITING, {"k": per_signature})]
+    rows = await tx.execute(_WAITING, {"k": policy.candidates_per_signature})
+    return [_looked(row, policy) for row in rows]
 
 
-async def waiting_one(tx: AsyncConnection, complaint_id: UUID) -> Looked | None:
+async def waiting_one(tx: AsyncConnection, complaint_id: UUID, policy: Policy) -> Looked | None:
     """One waiting case; None when it does not wait."""
     row = (await tx.execute(_ONE, {"id": complaint_id})).one_or_none()
-    return _looked(row) if row else None
+    return _looked(row, policy) if row else None
 
 
-def _looked(row: Any) -> Looked:
+def _looked(row: Any, policy: Policy) -> Looked:
     wanted = row.wanted
     out = {h for h, until in wanted["excluded"].items() if datetime.fromisoformat(until) > row.now}
     view = Waiting(
@@ -81,6 +83,7 @@ def _looked(row: Any) -> Looked:
         language=wanted["language"],
         skills=tuple((s, m) for s, m in wanted["skills"]),
         excluded=frozenset(out.union(wanted["deciders"])),
+        offer=asked(row.kind, wanted["stage"], row.queue, policy),
     )
     return Looked(view, row.unroutable, row.now)
 
