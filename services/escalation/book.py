@@ -1,7 +1,6 @@
 """Which version of which pack binds a complaint, and which of its rules hold for it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
 from shared.calendars import Calendar, Calendars
@@ -22,9 +21,9 @@ class Edition:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What one clock was promised: a rule of a pinned edition, in a calendar."""
+    """What one clock was promised: a rule of a pinned edition, in a calendar. The same promise is the same object."""
 
     edition: Edition
     index: int
@@ -37,6 +36,8 @@ class Terms:
 
 
 Pins = tuple[tuple[str, int], ...]
+Matches = tuple[tuple[str, str, tuple[Terms, ...]], ...]
+_MOST_KEPT = 4096
 
 
 class PolicyBook:
@@ -46,6 +47,8 @@ class PolicyBook:
         self.calendars = calendars
         self._editions: dict[tuple[str, int], Edition] = {}
         self._by_pack: dict[str, list[Edition]] = {}
+        self._terms: dict[tuple[str, int, int, str], Terms] = {}
+        self._matches: dict[tuple[Pins, Subject], Matches] = {}
         self.newest_id = 0
 
     def put(self, edition: Edition) -> None:
@@ -61,6 +64,7 @@ class PolicyBook:
         return [e for name in sorted(self._by_pack) for e in reversed(self._by_pack[name])]
 
     def edition(self, pack: str, version: int) -> Edition:
+        """One stored version."""
         return self._editions[pack, version]
 
     def pins(self, received_at: datetime) -> Pins:
@@ -72,18 +76,35 @@ class PolicyBook:
                 chosen.append((name, in_force[-1].version))
         return tuple(chosen)
 
-    def matching(self, pins: Pins, subject: Subject, kind: str | None = None) -> Iterator[Terms]:
-        """The rules of the pinned versions that hold for a complaint."""
+    def matching(self, pins: Pins, subject: Subject) -> Matches:
+        """The rules of the pinned versions that hold for a complaint, by pack and kind of clock."""
+        alike = (pins, replace(subject, received_at=_day(subject.received_at)))
+        found = self._matches.get(alike)
+        if found is None:
+            if len(self._matches) >= _MOST_KEPT:
+                self._matches.clear()
+            found = self._matches[alike] = self._match(pins, subject)
+        return found
+
+    def _match(self, pins: Pins, subject: Subject) -> Matches:
+        found: dict[tuple[str, str], list[Terms]] = {}
         for name, version in pins:
             edition = self._editions[name, version]
             for index, rule in enumerate(edition.pack.clocks):
-                right_kind = kind is None or rule.clock == kind
-                if right_kind and rule.when.holds(subject) and _covers(rule, subject.received_at):
-                    yield self.terms(edition, index, subject.language)
+                if rule.when.holds(subject) and _covers(rule, subject.received_at):
+                    calendar = edition.pack.calendar_id(rule, subject.language)
+                    found.setdefault((name, rule.clock), []).append(self.terms(name, version, index, calendar))
+        return tuple((pack, kind, tuple(terms)) for (pack, kind), terms in found.items())
 
-    def terms(self, edition: Edition, index: int, language: str) -> Terms:
-        rule = edition.pack.clocks[index]
-        return Terms(edition, index, rule, self.calendars.get(edition.pack.calendar_id(rule, language)))
+    def terms(self, pack: str, version: int, index: int, calendar: str) -> Terms:
+        """A rule of a stored version, counted in a calendar."""
+        key = (pack, version, index, calendar)
+        found = self._terms.get(key)
+        if found is None:
+            edition = self._editions[pack, version]
+            found = Terms(edition, index, edition.pack.clocks[index], self.calendars.get(calendar))
+            self._terms[key] = found
+        return found
 
 
 def in_force_from(pack: Pack, stored_at: datetime | None) -> datetime:
@@ -92,7 +113,12 @@ def in_force_from(pack: Pack, stored_at: datetime | None) -> datetime:
     return own if stored_at is None else max(own, stored_at)
 
 
+def _day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _covers(dated: Pack | Rule, at: datetime) -> bool:
+    """Whether something dated holds on the day of a receipt (UTC); its `effective_to` is the first day without it."""
     day = at.astimezone(UTC).date()
     return (dated.effective_from is None or dated.effective_from <= day) and (
         dated.effective_to is None or day < dated.effective_to

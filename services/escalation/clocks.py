@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -168,6 +169,7 @@ class _Step:
         return self.rung is not None and (self.rung.hours == "working" or clock.held_until is not None)
 
 
+@lru_cache(maxsize=4096)
 def _steps(terms: Terms) -> list[_Step]:
     """Warnings and rungs, those with a share first and rising."""
     steps = [_Step(0, "warn" if n == 1 else f"warn/{n}", share) for n, share in enumerate(terms.rule.warn, 1)]
@@ -213,7 +215,7 @@ def words(
 ) -> Words:
     """How the deadline came about: the count, then the pauses, then a legal limit that bounds it."""
     calendar, limit = terms.calendar, terms.rule.limit
-    end = calendar.add(clock_start, limit)
+    end = calendar.add(clock_start, limit) if pauses or bound else due_at
     said = explain(calendar, clock_start, limit, end)
     for begin, until in pauses:
         if begin >= end:

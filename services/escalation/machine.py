@@ -60,18 +60,14 @@ class Machine:
         """The rule that the clock was promised under; None for a bare promised date."""
         if clock.rule < 0:
             return None
-        edition = self.book.edition(clock.pack, clock.pack_version)
-        return Terms(edition, clock.rule, edition.pack.clocks[clock.rule], self.book.calendars.get(clock.calendar))
+        return self.book.terms(clock.pack, clock.pack_version, clock.rule, clock.calendar)
 
     # Which clocks there are --------------------------------------------------------------------------------------
 
     def _match(self, case: Case, now: datetime) -> None:
         subject = case.subject()
         assert subject is not None
-        candidates: dict[tuple[str, str], list[Terms]] = {}
-        for terms in self.book.matching(case.pins, subject):
-            candidates.setdefault((terms.edition.pack.pack, terms.rule.clock), []).append(terms)
-        for (_, kind), found in candidates.items():
+        for _, kind, found in self.book.matching(case.pins, subject):
             for key, started_at, given in _starts(case, kind):
                 self._open_or_tighten(case, kind, key, found, started_at, given, now)
         for kind in _GIVEN:

@@ -75,7 +75,8 @@ class _Clock:
         return f"{f'{at.year}年' if self.year else ''}{at.month}月{at.day}日{self._time(at)}"
 
     def _time(self, at: datetime) -> str:
-        return f"{at:%H:%M:%S}" if self.seconds else f"{at:%H:%M}"
+        clock = f"{at.hour:02}:{at.minute:02}"  # several times faster than strftime
+        return f"{clock}:{at.second:02}" if self.seconds else clock
 
 
 def moment_words(calendar: Calendar, at: datetime) -> Words:
