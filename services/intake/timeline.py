@@ -9,6 +9,7 @@ from .model import Case
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "received": ("我们收到了您的投诉。", "We received your complaint."),
+    "received_message": ("我们收到了您的来信。", "We received your message."),
     "assigned": ("{name}（{role}）负责处理您的投诉。", "{name} ({role}) is looking after your complaint."),
     "transferred": ("您的投诉转到了另一个团队。", "Your complaint went to another team."),
     "contact_in": ("您与我们通了话。", "You spoke with us."),

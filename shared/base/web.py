@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -158,6 +159,7 @@ def web_app(
             RequestValidationError: _on_validation,
             HTTPException: _on_http,
             DBAPIError: _on_database,
+            PoolTimeout: _on_database,
             OSError: _on_database,
             TimeoutError: _on_database,
         },

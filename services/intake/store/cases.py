@@ -87,7 +87,7 @@ def _case(row: Any) -> Case:
             row.reference, row.kind, row.channel, row.source, row.customer_id, row.language, row.received_at,
             row.email, row.phone,
         )  # fmt: skip
-        case.note(row.received_at, "received", channel=row.channel)
+        case.note(row.received_at, "received" if row.kind == "complaint" else "received_message")
     if row.version is not None:
         _fill(case, row.version, row.document)
     return case
