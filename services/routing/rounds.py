@@ -49,6 +49,7 @@ class Rounds:
         self.spine, self.store, self.policy = spine, store, policy
         self.offers, self.directory = Offers(policy), people.Directory()
         self._looked_at = 0.0
+        self._full = False
         self._control: LoopControl | None = None
 
     async def run(self, ctl: LoopControl) -> None:
@@ -70,7 +71,9 @@ class Rounds:
             self._control.wake.set()
 
     def _committed(self) -> None:
-        if time.monotonic() < self.store.news:
+        # While everybody is full, one more waiting case changes nothing: only a freed place does.
+        news = self.store.freed if self._full else max(self.store.queued, self.store.freed)
+        if time.monotonic() < news:
             self.wake()
 
     async def round(self) -> int:
@@ -89,7 +92,8 @@ class Rounds:
         async with self.spine.db.transaction() as tx:
             # Without a free place there is nothing to assign; who cannot be routed is looked for once in a while.
             due = time.monotonic() - self._looked_at >= self.policy.round_idle_seconds
-            if not due and not await rounds.anyone_free(tx):
+            self._full = not await rounds.anyone_free(tx)
+            if self._full and not due:
                 return nothing
             self._looked_at = time.monotonic()
             looked = await rounds.waiting(tx, self.policy)

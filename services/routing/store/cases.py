@@ -39,15 +39,11 @@ NEWS_SECONDS = 0.25
 
 
 class Store:
-    """Loads and saves cases. `news` is the time until which a commit may have given a round something to do."""
+    """Loads and saves cases. Until `queued` a commit may bring a waiting case, until `freed` room at a handler."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.news = 0.0
-
-    def tell_news(self) -> None:
-        """Something that rounds care about is being written."""
-        self.news = time.monotonic() + NEWS_SECONDS
+        self.queued = self.freed = 0.0
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
@@ -93,8 +89,10 @@ class Store:
     def _row(self, case: Case) -> dict[str, Any]:
         queued, busy = case.state in states.QUEUED, case.state in states.BUSY
         wanted = waiting_of(case, self.policy, case.waiting_since or datetime.now(UTC))
-        if queued or not busy or case.pending.offers:  # to be matched, or a handler may have room again
-            self.tell_news()
+        if queued:
+            self.queued = time.monotonic() + NEWS_SECONDS
+        if not busy or case.pending.offers:
+            self.freed = time.monotonic() + NEWS_SECONDS
         holder = case.offer.handler if case.offer else case.handler
         return {
             "complaint_id": case.complaint_id,
