@@ -12,7 +12,7 @@ from types import FrameType
 import typer
 
 from deploy.local import jars
-from deploy.local.console import StackError, one_line, say, step
+from deploy.local.console import StackError, one_line, say, show, step
 from deploy.local.ports import DEFAULT_BASE
 from deploy.local.processes import run as run_program
 from deploy.local.stack import RUN_DIR, Stack
@@ -40,7 +40,7 @@ def run() -> None:
                 with step("handlers on shift"):
                     come_on_shift(stack)
                 say(f"Ready after {time.monotonic() - began:.1f} s.")
-                say(addresses(stack))
+                show(addresses(stack))
                 send_samples(stack)
                 Summary(stack).show_until_interrupted()
         except KeyboardInterrupt:
@@ -141,7 +141,7 @@ def send_samples(stack: Stack) -> None:
     sender = [sys.executable, "-m", "deploy.local.demo.sender", "--intake", stack.urls["intake"]]
     done = run_program([*sender, "--tokens", str(stack.run_dir / "tokens.json")], timeout=180)
     said = (done.stdout + done.stderr).strip().splitlines()
-    say(f"Sample complaints: {said[-1] if said else 'nothing was said'}")
+    show(f"Sample complaints: {said[-1] if said else 'nothing was said'}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the launcher says: progress lines on standard error, and errors that fit on one line."""
+"""What the launcher says: progress and one-line errors on standard error, results on standard output."""
 
 import errno
 import sys
@@ -19,6 +19,12 @@ def say(text: str) -> None:
     """Print one line of progress."""
     with _writing:
         print(text, file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """Print a result."""
+    with _writing:
+        print(text, flush=True)
 
 
 @contextmanager

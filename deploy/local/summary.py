@@ -8,7 +8,7 @@ from collections import Counter
 
 from aiokafka import AIOKafkaConsumer
 
-from deploy.local.console import say
+from deploy.local.console import show
 from deploy.local.stack import Stack
 from shared.events.envelope import TOPIC
 
@@ -42,7 +42,7 @@ class Summary:
 
     def show_until_interrupted(self) -> None:
         """Keep the line up to date until Ctrl-C (KeyboardInterrupt)."""
-        say("So far, by the events on the topic (Ctrl-C stops everything):")
+        show("So far, by the events on the topic (Ctrl-C stops everything):")
         asyncio.run(self._follow())
 
     async def _follow(self) -> None:
@@ -65,10 +65,10 @@ class Summary:
         if line == self._shown or not line:
             return
         now = time.monotonic()
-        if sys.stderr.isatty():
-            print(f"\r  {line}\x1b[K", end="", file=sys.stderr, flush=True)
+        if sys.stdout.isatty():
+            print(f"\r  {line}\x1b[K", end="", flush=True)
         elif now - self._shown_at < LINE_EVERY:
             return
         else:
-            say(f"  {line}")
+            show(f"  {line}")
         self._shown, self._shown_at = line, now
