@@ -78,6 +78,7 @@ class Policy(_Strict):
     name: str
     version: int
     queues: dict[str, QueueRule]
+    tiers: tuple[str, ...] = Field(("top", "high", "middle", "low"), min_length=1, description="The highest first")
     offer_seconds: OfferSeconds = OfferSeconds()
     live_channels: tuple[str, ...] = ("hotline", "counter", "chat")
     causes: dict[str, Demand]
@@ -110,6 +111,10 @@ class Policy(_Strict):
         if channel in self.live_channels:
             return rule.live or self.offer_seconds.live
         return rule.written or self.offer_seconds.written
+
+    def tier(self, name: str) -> str:
+        """The tier by which a case is served: the customer's own, or the lowest when the house does not know that one."""
+        return name if name in self.tiers else self.tiers[-1]
 
     def mode(self, queue: str) -> Literal["push", "offer"]:
         """Whether handlers of the queue are asked or given."""

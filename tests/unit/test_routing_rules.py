@@ -108,3 +108,8 @@ def test_exclusions_end_and_have_a_signature_of_their_own() -> None:
 def test_the_page_shows_the_table_as_it_is() -> None:
     page = Path(__file__).parents[2] / "docs" / "routing.md"
     assert states.table_markdown() in page.read_text("utf-8"), "write it anew with `amends route states`"
+
+
+def test_a_tier_that_the_house_does_not_know_is_served_as_the_lowest() -> None:
+    case = Case(uuid4(), received_at=NOW, waiting_since=NOW, tier="platinum")
+    assert waiting_of(case, POLICY, NOW).tier == "low"

@@ -51,8 +51,8 @@ class Offers:
     def _relaxed(self, case: Case, choice: Assignment, now: datetime) -> Iterator[Effect]:
         handler, step = choice.handler, self.policy.relaxation[choice.step - 1]
         dropped = [f"{s}>={m}" for s, m in case.skills if handler.skills.get(s, 0) < m]
-        if case.tier not in handler.tiers:
-            dropped.append(f"tier {case.tier}")
+        if choice.case.tier not in handler.tiers:
+            dropped.append(f"tier {choice.case.tier}")
         case.note(now, "relaxed", SYSTEM, step=choice.step, dropped=dropped, reason=step.reason)
         yield from tell(case, RequirementsRelaxed(step=choice.step, dropped=tuple(dropped), reason=step.reason))
 

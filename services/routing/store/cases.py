@@ -101,7 +101,7 @@ class Store:
             "state": case.state,
             "reference": case.reference,
             "queue": case.queue,
-            "tier": case.tier,
+            "tier": wanted.tier,
             "severity": case.severity,
             "rank": wanted.rank,
             "order_at": wanted.order_at,
