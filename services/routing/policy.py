@@ -113,7 +113,7 @@ class Policy(_Strict):
         return rule.written or self.offer_seconds.written
 
     def tier(self, name: str) -> str:
-        """The tier by which a case is served: the customer's own, or the lowest when the house does not know that one."""
+        """The tier by which a case is served: the customer's, or the lowest when the house does not know that one."""
         return name if name in self.tiers else self.tiers[-1]
 
     def mode(self, queue: str) -> Literal["push", "offer"]:
