@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from prometheus_client import Counter
 
+from shared.base.sql import to_json
 from shared.spine.effects import Emit
 from shared.spine.unit import Unit
 
@@ -16,6 +17,7 @@ from .entry import Entry, Snapshot, event_of, language_of
 from .identity import Contact
 from .links import Links
 from .store import entries as store
+from .store.entries import Newcomers
 
 ACCEPTED = Counter("amends_accepted_total", "Messages kept and announced", ["channel", "kind"])
 KEPT_IN_DIRECTORY = ("name", "family_name", "given_name", "salutation", "email", "phone")
@@ -36,8 +38,8 @@ class Admission:
         An id that is kept already is passed over: nothing is changed and nothing is said.
         """
         entries = sorted(entries, key=lambda e: e.id)
-        customers = await self._customers(unit, entries)
-        fresh = await store.add(unit.tx, entries, customers, unit.now, self.keep)
+        customers, newcomers = await self._customers(unit, entries)
+        fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.keep)
         files = []
         for entry in entries:
             if entry.id not in fresh:
@@ -50,28 +52,26 @@ class Admission:
             await store.add_files(unit.tx, files, unit.now + self.keep)
         return fresh
 
-    async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> dict[UUID, Snapshot]:
+    async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> tuple[dict[UUID, Snapshot], Newcomers]:
+        """The customer of each entry, and those of them who are new."""
         known = await store.snapshots(unit.tx, (c for e in entries for c in e.contacts))
         found: dict[UUID, Snapshot] = {}
         customers: dict[UUID, dict[str, Any]] = {}
-        contacts: dict[Contact, dict[str, Any]] = {}
+        contacts: dict[Contact, UUID] = {}
         for entry in entries:
             snapshot = next((known[c] for c in entry.contacts if c in known), None)
             if snapshot is None:
                 snapshot = self._new(entry)
                 if entry.contacts:  # nobody can be known by nothing: without a contact no customer is made
-                    customers[snapshot.customer_id] = self._customer_row(entry, snapshot, unit.now)
+                    customers[snapshot.customer_id] = self._customer_row(entry, snapshot)
                 for contact in entry.contacts:
-                    contacts[contact] = {
-                        "kind": contact.kind, "value": contact.value, "customer_id": snapshot.customer_id
-                    }  # fmt: skip
+                    contacts[contact] = snapshot.customer_id
                     known[contact] = snapshot
             words = entry.person
             entry.language = entry.language or snapshot.language or language_of(f"{words.subject or ''} {words.text}")
             found[entry.id] = snapshot
-        if customers:
-            await store.add_customers(unit.tx, list(customers.values()), list(contacts.values()))
-        return found
+        in_order = sorted(contacts.items(), key=lambda item: (item[0].kind, item[0].value))
+        return found, Newcomers([customers[id] for id in sorted(customers)], in_order)
 
     def _new(self, entry: Entry) -> Snapshot:
         if entry.contacts:
@@ -80,14 +80,13 @@ class Admission:
             customer = uuid5(entry.id, "customer")
         return Snapshot(customer, self.default_tier)
 
-    def _customer_row(self, entry: Entry, snapshot: Snapshot, now: datetime) -> dict[str, Any]:
+    def _customer_row(self, entry: Entry, snapshot: Snapshot) -> dict[str, Any]:
         person = {name: value for name in KEPT_IN_DIRECTORY if (value := getattr(entry.person, name, None))}
         return {
             "customer_id": snapshot.customer_id,
             "external_id": entry.contact("external"),
             "tier": self.default_tier,
             "language": entry.language,
-            "person": person,
+            "person": to_json(person),
             "class": "customer",
-            "delete_after": None,
         }

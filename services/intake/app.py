@@ -12,7 +12,7 @@ from shared.base.web import web_app
 from shared.spine.spine import Spine
 
 from .admission import Admission
-from .api import Desk, bodies, channels, complaints, directory, limits, pages
+from .api import Desk, bodies, channels, complaints, directory, pages
 from .coalescer import Coalescer
 from .conversation import Conversation
 from .directory import Directory
@@ -64,9 +64,9 @@ def build(settings: Settings) -> Service:
         auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
         ready=spine.ready,
         routes=[complaints.route(desk)],
-        body_limit=settings.max_mail,
+        body_limit=settings.max_body,
+        larger_bodies={"/v1/emails": settings.max_mail},
     )
-    web.add_middleware(limits.SmallerBodies, limit=settings.max_body, larger=("/v1/emails",))
     bodies.describe(web, complaints.description())
 
     async def reconcile(ctl: LoopControl) -> None:

@@ -1,8 +1,9 @@
 """The web application that every service starts from: problems, bounds, health and metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -77,41 +78,47 @@ async def _on_database(_: Request, error: Exception) -> Response:
 
 
 class BodyLimit:
-    """Refuses larger bodies with 413: by Content-Length at once, otherwise while reading."""
+    """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
+        self.app, self.limit, self.larger = app, limit, larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        too_large = Problem(413, "Content too large", f"At most {self.limit} bytes.")
+        limit = self.larger.get(scope["path"], self.limit)
+        too_large = Problem(413, "Content too large", f"At most {limit} bytes.")
         for name, value in scope["headers"]:
-            if name == b"content-length" and (not value.isdigit() or int(value) > self.limit):
-                await problem_response(too_large)(scope, receive, send)
+            if name == b"content-length":
+                # The server lets no more through than was announced, so nothing needs to be counted.
+                fits = value.isdigit() and int(value) <= limit
+                await (self.app if fits else problem_response(too_large))(scope, receive, send)
                 return
+        await self._counting(scope, receive, send, limit, too_large)
+
+    async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: Problem) -> None:
         seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
+            if seen > limit:
                 raise too_large
             return message
 
         async def unless_too_large(message: Message) -> None:
             # Frameworks turn an error while reading into an answer of their own: ours takes its place.
-            if seen <= self.limit:
+            if seen <= limit:
                 await send(message)
 
         try:
             await self.app(scope, counted, unless_too_large)
         except Problem:
-            if seen <= self.limit:
+            if seen <= limit:
                 raise
-        if seen > self.limit:
+        if seen > limit:
             await problem_response(too_large)(scope, receive, send)
 
 
@@ -145,6 +152,7 @@ def web_app(
     ready: Callable[[], Awaitable[str | None]],
     routes: Sequence[Route] = (),
     body_limit: int = 2 << 20,
+    larger_bodies: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
     """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths."""
     app = FastAPI(
@@ -177,5 +185,5 @@ def web_app(
     for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
-    app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(BodyLimit, limit=body_limit, larger=larger_bodies)
     return app

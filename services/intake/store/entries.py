@@ -32,6 +32,39 @@ _REPLAYED = text(
 )
 
 
+# Column → type, as they are unnested. A customer or contact that another transaction has just made is left as it is.
+_ENTRY = {
+    "complaint_id": "uuid", "reference": "text", "source": "text", "came_by": "text", "kind": "text", "channel": "text",
+    "customer_id": "uuid", "language": "text", "email": "text", "phone": "text", "body": "text", "body_hash": "bytea",
+    "received_at": "timestamptz", "created_at": "timestamptz", "probe": "text", "class": "text",
+    "delete_after": "timestamptz",
+}  # fmt: skip
+_CUSTOMER = {
+    "customer_id": "uuid", "external_id": "text", "tier": "text", "language": "text", "person": "jsonb", "class": "text"
+}  # fmt: skip
+_CONTACT = {"kind": "text", "value": "text", "customer_id": "uuid"}
+
+
+def _insert(table: str, columns: dict[str, str], prefix: str, conflict: str) -> str:
+    names = ", ".join(columns)
+    arrays = ", ".join(f"CAST(:{prefix}_{name} AS {kind}[])" for name, kind in columns.items())
+    return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT ({conflict}) DO NOTHING"
+
+
+_ADD = text(
+    f"WITH newcomers AS ({_insert('customer', _CUSTOMER, 'n', 'customer_id')}), "
+    f"contacts AS ({_insert('contact', _CONTACT, 'c', 'kind, value')}) "
+    f"{_insert('complaint', _ENTRY, 'e', 'complaint_id')} RETURNING complaint_id"
+)
+
+
+class Newcomers(NamedTuple):
+    """Customers heard of for the first time, and whose each new contact is; each in the order in which it is locked."""
+
+    customers: Sequence[dict[str, Any]]
+    contacts: Sequence[tuple[Contact, UUID]]
+
+
 class Kept(NamedTuple):
     """What answers a replay."""
 
@@ -57,21 +90,21 @@ async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> dict[Co
     }  # fmt: skip
 
 
-async def add_customers(
-    tx: AsyncConnection, rows: Sequence[dict[str, Any]], contacts: Sequence[dict[str, Any]]
-) -> None:
-    """Customers heard of for the first time; one that another transaction has just made is left as it is."""
-    await sql.insert(tx, t.customer, sorted(rows, key=lambda r: r["customer_id"]), ignore="customer_id")
-    await sql.insert(tx, t.contact, sorted(contacts, key=lambda r: (r["kind"], r["value"])), ignore="kind, value")
-
-
 async def add(
-    tx: AsyncConnection, entries: Sequence[Entry], customers: dict[UUID, Snapshot], now: datetime, keep: timedelta
+    tx: AsyncConnection,
+    entries: Sequence[Entry],
+    customers: dict[UUID, Snapshot],
+    new: Newcomers,
+    now: datetime,
+    keep: timedelta,
 ) -> set[UUID]:
-    """Write entries, sorted by id. The ids that were new."""
+    """Write entries, sorted by id, and customers heard of for the first time: one statement. The ids that were new."""
     rows = [_row(entry, customers[entry.id], now, now + keep) for entry in entries]
-    inserted = await sql.insert(tx, t.complaint, rows, ignore="complaint_id", returning="complaint_id")
-    return {row.complaint_id for row in inserted}
+    arguments = {f"e_{name}": [row[name] for row in rows] for name in _ENTRY}
+    arguments |= {f"n_{name}": [row[name] for row in new.customers] for name in _CUSTOMER}
+    arguments |= {"c_kind": [c.kind for c, _ in new.contacts], "c_value": [c.value for c, _ in new.contacts]}
+    arguments["c_customer_id"] = [customer for _, customer in new.contacts]
+    return set((await tx.execute(_ADD, arguments)).scalars())
 
 
 async def kept(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Kept]:
