@@ -1,0 +1,164 @@
+"""Any order of events and commands: no event is poison, no command leaves the table, what is emitted fits the state."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.routing import policy as policies
+from services.routing import states
+from services.routing.handlers import Offers, commands, decisions, event_handlers
+from services.routing.handlers.flow import OFFER_TIMER, Actor, Unchanged
+from services.routing.matching import match, waiting_of
+from services.routing.model import Case, Handler
+from services.routing.triage import Triage, load_rules
+from shared.base.errors import Problem
+from shared.events.catalog import CONSUMERS
+from shared.events.common import Decision, Issue
+from shared.events.envelope import Event
+from shared.events.escalation import RungReached
+from shared.events.intake import ComplaintReceived
+from shared.events.notifier import LetterSent
+from shared.spine.effects import Effect, Emit, Timer
+from tests.support.examples import example
+
+POLICY = policies.load()
+OFFERS = Offers(POLICY)
+HANDLERS = event_handlers(POLICY, Triage(load_rules()))
+START = datetime(2026, 6, 9, 9, 0, tzinfo=UTC)
+ZHANG, WANG = (
+    Handler(
+        name, name.title(), "handler", "010", frozenset(POLICY.tiers),
+        dict.fromkeys(("product", "billing", "service_desk", "policy", "team_lead"), 5), frozenset({"zh", "en"}), 5,
+        presence="available",
+    )
+    for name in ("zhang", "wang")
+)  # fmt: skip
+LEAD = Actor("lena", "lead")
+RECORD = Decision(examined=("order",), issues=(Issue(id="a", what="x", finding="partly", request="granted"),))
+Act = Callable[[Case, Actor, datetime], Iterable[Effect]]
+
+
+def _matched(case: Case, _: Actor, now: datetime) -> Iterable[Effect]:
+    if case.state not in states.QUEUED:
+        return []
+    found = match([waiting_of(case, POLICY, now)], [ZHANG, WANG], now, POLICY).assignments
+    return [effect for choice in found for effect in OFFERS.give(case, choice, None, now)]
+
+
+def _told(case: Case, _: Actor, now: datetime) -> Iterable[Effect]:
+    if case.decision is None:
+        return []
+    told = example(LetterSent).model_copy(
+        update={"kind": "resolution", "decision_id": case.decision.decision_id, "sent_at": now}
+    )
+    return HANDLERS[LetterSent](case, _event(case, told, now), now)
+
+
+def _offer_id(case: Case) -> UUID:
+    return case.offer.offer_id if case.offer else uuid4()
+
+
+ACTS: dict[str, Act] = {
+    "match": _matched,
+    "told": _told,
+    "accept": lambda c, a, now: OFFERS.accept(c, _offer_id(c), a, now),
+    "decline": lambda c, a, now: OFFERS.decline(c, _offer_id(c), "busy", a, now),
+    "expire": lambda c, a, now: OFFERS.on_timer(
+        c, Timer(c.complaint_id, OFFER_TIMER, now, c.offer.version if c.offer else 0), now
+    ),
+    "transfer": lambda c, a, now: OFFERS.transfer(c, WANG, None, "knows it", a, now),
+    "transfer-to-queue": lambda c, a, now: OFFERS.transfer(c, None, None, "ill", a, now),
+    "contact": lambda c, a, now: commands.contact(c, commands.Contact("out", "phone", "reached", now, "told"), a, now),
+    "enquiry": lambda c, a, now: commands.open_enquiry(c, "shop", "why?", now + timedelta(days=1), a, now),
+    "enquiry-answer": lambda c, a, now: commands.answer_enquiry(c, next(iter(c.enquiries), uuid4()), "because", a, now),
+    "ask": lambda c, a, now: commands.ask(c, "which?", now + timedelta(days=1), a, now),
+    "reply": lambda c, a, now: commands.reply(c, "hello", a, now),
+    "note": lambda c, a, now: commands.note(c, "seen", a, now),
+    "call-lead": lambda c, a, now: commands.want_lead(c, "help", a, now),
+    "decide": lambda c, a, now: decisions.decide(c, RECORD, "C8_measuring_gap", a, now),
+    "resolve": lambda c, a, now: decisions.resolve(c, a, now),
+    "reopen": lambda c, a, now: decisions.reopen(c, "new", a, now),
+    "close": lambda c, a, now: decisions.close(c, a, now),
+    "external": lambda c, a, now: decisions.refer_outside(c, "ombudsman", a, now),
+}
+EVENTS = sorted((m for m, to in CONSUMERS.items() if "routing" in to), key=lambda m: m.type)
+steps = st.lists(
+    st.one_of(
+        st.sampled_from(sorted(ACTS)), st.sampled_from(["match", "accept", "decide", "told"]), st.sampled_from(EVENTS)
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def _event(case: Case, payload: Any, now: datetime) -> Event[Any]:
+    return Event(uuid4(), case.complaint_id, payload, now, 1, "test")
+
+
+@settings(max_examples=250, deadline=None)
+@given(steps, st.booleans())
+def test_no_order_of_events_and_commands_breaks_a_case(walk: list[Any], starts: bool) -> None:
+    case, now = Case(uuid4()), START
+    if starts:
+        walk = [ComplaintReceived, *walk]
+    for step in walk:
+        now += timedelta(minutes=1)
+        before = case.state
+        if isinstance(step, str):
+            effects = _commanded(case, step, now)
+        else:
+            effects = list(HANDLERS[step](case, _event(case, example(step), now), now))
+        case.version += 1
+        _check(case, before, effects)
+
+
+def _commanded(case: Case, name: str, now: datetime) -> list[Effect]:
+    """A command as the API calls it: refusals change nothing, because the transaction is rolled back."""
+    kept = _snapshot(case)
+    try:
+        return list(ACTS[name](case, LEAD, now)) if case.known else []
+    except (Problem, Unchanged):
+        case.__dict__.update(kept)
+        return []
+
+
+def _snapshot(case: Case) -> dict[str, Any]:
+    return dict(case.__dict__)
+
+
+def _check(case: Case, before: str, effects: Iterable[Effect]) -> None:
+    emitted = {type(e.data).__name__ for e in effects if isinstance(e, Emit)}
+    assert case.state in states.STATES
+    assert (case.offer is not None) == (case.state == "offered")
+    if case.state in states.ON_DESK:
+        assert case.handler is not None
+    if case.state in states.QUEUED:
+        assert case.handler is None
+        assert case.waiting_since is not None
+    if not case.known:
+        assert case.state == "received"
+        assert not emitted
+    moved = before != case.state
+    for name, target in (
+        ("ComplaintDecided", "decided"),
+        ("ComplaintReopened", "reopened"),
+        ("ComplaintClosed", "closed"),
+    ):
+        assert (name in emitted) == (moved and case.state == target)
+    if case.stage == 2 and case.state == "stage2" and case.handler is not None:
+        assert case.handler.id not in case.deciders
+
+
+def test_a_ladder_that_reassigns_gives_the_case_to_somebody_else() -> None:
+    case, now = Case(uuid4()), START
+    list(HANDLERS[ComplaintReceived](case, _event(case, example(ComplaintReceived), now), now))
+    list(OFFERS.transfer(case, ZHANG, None, "first", LEAD, now))
+    rung = example(RungReached).model_copy(update={"action": "reassign"})
+    list(HANDLERS[RungReached](case, _event(case, rung, now), now))
+    assert (case.state, case.raised) == ("waiting", True)
+    (choice,) = match([waiting_of(case, POLICY, now)], [ZHANG, WANG], now, POLICY).assignments
+    assert choice.handler.id == "wang"
