@@ -51,6 +51,7 @@ class Debts:
             created_at=now,
         )
         matter.letters.append(row)
+        facts.owed = True
         if wait:
             yield Arm(hold_timer(row.id), at=now + timedelta(seconds=wait))
         else:

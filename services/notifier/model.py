@@ -53,6 +53,7 @@ class Facts(BaseModel):
     reopening: UUID | None = None
     asked_again: bool = False
     withdrawn: bool = False
+    owed: bool = False  # whether it was ever owed a letter: until then it has no rows but this one
 
 
 @dataclass(slots=True)

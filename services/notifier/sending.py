@@ -36,6 +36,7 @@ from .store.outgoing import reason
 log = structlog.get_logger()
 PER_CONNECTION = 2
 LAPSE_SECONDS = 5.0
+LINGER = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +157,23 @@ class Sender:
 
     async def _settle_loop(self, ctl: LoopControl) -> None:
         # Outlives the sender: what is in flight at a stop is still settled.
+        settled_at = 0.0
         while not ctl.stopping or self._unsettled:
             ctl.beat()
             if not self._done:
                 await (ctl.sleep(0.5) if not ctl.stopping else asyncio.sleep(0.01))
                 continue
+            # A transaction costs the same for one letter as for many: under load some are gathered, none when idle.
+            now = asyncio.get_running_loop().time()
+            if now - settled_at < 4 * LINGER and len(self._done) < self._most // 4 and not ctl.stopping:
+                await asyncio.sleep(LINGER)
             batch, self._done = self._done, []
             try:
                 await self.spine.db.retrying(lambda batch=batch: self.settle(batch))  # type: ignore[misc]
             except BaseException:
                 self._done = batch + self._done  # the loop comes back to them when the database does
                 raise
+            settled_at = asyncio.get_running_loop().time()
             self._unsettled -= len(batch)
             IN_FLIGHT.set(self._unsettled)
             if self._full:

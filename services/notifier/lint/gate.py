@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..letter import Letter
 from .pii import find
 from .reading import CaseData, Doc, Span, read_letter, read_text
-from .rules import Level, Matrix, Rule, Words, matrix, rules
+from .rules import Level, Matrix, Rule, Words, matrix, rules, vocabulary
 from .structure import CHECKS, Place, place
 
 NOTHING = CaseData()
@@ -94,25 +94,15 @@ class Linter:
         The template's own words passed all rules when it was loaded.
         """
         fired = []
-        placeholder = _placeholder(letter.language)
-        for sentence in letter.sentences:
-            for value in sentence.slots.values():
-                if isinstance(value, str) and (any(p.search(value) for p in placeholder.match)):
-                    fired.append("D9")
-        texts = [letter.greeting, *(s.text for s in letter.sentences)]
-        if any(True for text in texts for _ in find(text, case.allowed)):
-            fired.append("G5")
-        if any(p.search(letter.greeting) for p in placeholder.match):
+        values = [v for s in letter.sentences for v in s.slots.values() if isinstance(v, str)]
+        data = "\n".join([letter.greeting, *values])
+        if any(p.search(data) for p in vocabulary(letter.language).words["D9"].match):
             fired.append("D9")
+        if next(find(letter.text, case.allowed), None):
+            fired.append("G5")
         if case.contacts is not None and case.recipient not in case.contacts:
             fired.append("G11")
-        return sorted(set(fired))
-
-
-def _placeholder(language: str) -> Words:
-    from .rules import vocabulary
-
-    return vocabulary(language).words["D9"]
+        return fired
 
 
 def _by_words(doc: Doc, rule: Rule, words: Words) -> Iterator[Place]:

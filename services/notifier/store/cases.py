@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -77,14 +76,20 @@ class Store:
         self.ready = Ready()
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Matter]:
-        """What is known of these complaints: three statements."""
+        """What is known of these complaints: three statements, or one while none of them was ever owed a letter."""
         found = {id_: Matter(id_) for id_ in ids}
         document = cast(t.matter.c.document, Text)
         query = select(t.matter.c.complaint_id, t.matter.c.version, document.label("document"))
         for row in await tx.execute(query.where(sql.any_of(t.matter.c.complaint_id, ids))):
             matter = found[row.complaint_id]
             matter.version, matter.facts = row.version, Facts.model_validate_json(row.document)
-        for row in await tx.execute(_LETTERS, {"ids": list(ids)}):
+        written_to = [id_ for id_, matter in found.items() if matter.facts and matter.facts.owed]
+        if written_to:
+            await self._load_letters(tx, written_to, found)
+        return found
+
+    async def _load_letters(self, tx: AsyncConnection, ids: Sequence[UUID], found: dict[UUID, Matter]) -> None:
+        for row in await tx.execute(_LETTERS, {"ids": ids}):
             found[row.complaint_id].letters.append(letter_of(row))
         promise = t.promise.c
         columns = (promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id)
@@ -92,7 +97,6 @@ class Store:
         for row in await tx.execute(query):
             one = Promise(row.id, row.letter_id, row.kind, row.due_at, row.remedy_id)
             found[row.complaint_id].promises.append(one)
-        return found
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Matter]) -> None:
         """Write what handlers changed: at most four statements."""
@@ -150,7 +154,7 @@ class Store:
             "text": row.text,
             "template_version": row.template_version,
             "thread": row.thread,
-            "promises": [asdict(p) for p in row.promises],
+            "promises": [_commitment(p) for p in row.promises],
             "findings": row.findings,
             "reason": row.reason,
             "attempts": row.attempts,
@@ -198,6 +202,13 @@ def letter_of(row: Any) -> LetterRow:
 def commitments(documents: Iterable[dict[str, Any]]) -> list[Commitment]:
     """What a letter promises, from its stored form."""
     return [Commitment(**document) for document in documents]
+
+
+def _commitment(one: Commitment) -> dict[str, Any]:
+    return {
+        "kind": one.kind, "due": one.due, "what": one.what, "remedy_id": one.remedy_id, "amount": one.amount,
+        "currency": one.currency,
+    }  # fmt: skip
 
 
 def _sent(name: str, value: Any) -> Any:
