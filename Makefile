@@ -31,7 +31,7 @@ test-fast: $(READY) ## the tests that need no server, within a minute
 	@$(PY) -m pytest -m "not full and not servers" $(ARGS)
 
 test-full: $(READY) ## all tests with the full numbers; their tables go to docs/results
-	@$(PY) -m pytest $(ARGS)
+	@AMENDS_TESTS=full $(PY) -m pytest $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	@$(PY) -m ruff check .

@@ -1,7 +1,9 @@
 """Fixtures for all tests: the real servers, started only when a test asks for one."""
 
 import pytest
+from hypothesis import settings
 
+from tests.support.scale import examples
 from tests.support.servers import (  # noqa: F401
     database,
     kafka,
@@ -14,6 +16,9 @@ from tests.support.servers import (  # noqa: F401
     smtp_catcher,
     topic,
 )
+
+settings.register_profile("scaled", examples(100))
+settings.load_profile("scaled")
 
 SERVERS = {"postgres", "database", "kafka", "smtp_catcher", "running_catcher"}
 

@@ -86,7 +86,9 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             watchdog = group.create_task(self._watchdog())
             tasks = [group.create_task(self._loop(loop), name=loop.name) for loop in self.service.loops]
-            await asyncio.wait([t for t, loop in zip(tasks, self.service.loops, strict=True) if not loop.last])
+            if earlier := [t for t, loop in zip(tasks, self.service.loops, strict=True) if not loop.last]:
+                await asyncio.wait(earlier)
+            await self.stop.wait()
             self.request_stop(last=True)
             await asyncio.wait(tasks)
             watchdog.cancel()

@@ -4,10 +4,11 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendars import Calendar, Duration, Unit, read_spec
+from tests.support.scale import examples
 
 ZONES = (
     "UTC", "Asia/Shanghai", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Tehran", "Asia/Tokyo", "Europe/London",
@@ -69,7 +70,7 @@ moments = st.builds(
 calendars = st.builds(calendar, st.sampled_from(ZONES), st.integers(0, len(WEEKS) - 1), st.sampled_from([0, 26]))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(calendars, moments, st.integers(0, 3 * 1440))
 def test_between_counts_what_a_minute_by_minute_walk_counts(c: Calendar, start: datetime, span: int) -> None:
     end = start + timedelta(minutes=span)
@@ -77,7 +78,7 @@ def test_between_counts_what_a_minute_by_minute_walk_counts(c: Calendar, start: 
     assert c.between(end, start) == -c.between(start, end)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(calendars, moments, st.integers(1, 900))
 def test_adding_business_minutes_ends_where_the_walk_ends(c: Calendar, start: datetime, amount: int) -> None:
     end = c.add(start, Duration(amount, Unit.BUSINESS_MINUTE))
@@ -87,7 +88,7 @@ def test_adding_business_minutes_ends_where_the_walk_ends(c: Calendar, start: da
         assert walked[-1] + MINUTE == end
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(calendars, moments, st.integers(0, 40_000_000), st.integers(0, 999_999))
 def test_add_and_between_are_inverse(c: Calendar, start: datetime, seconds: int, micro: int) -> None:
     start, work = start + timedelta(microseconds=micro), timedelta(seconds=seconds, microseconds=micro)
@@ -99,7 +100,7 @@ def test_add_and_between_are_inverse(c: Calendar, start: datetime, seconds: int,
     assert c.advance(start, c.between(start, end)) == end
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(calendars, moments, moments, st.integers(1, 400_000))
 def test_a_later_start_never_has_an_earlier_deadline(c: Calendar, a: datetime, b: datetime, seconds: int) -> None:
     a, b = sorted((a, b))
@@ -109,7 +110,7 @@ def test_a_later_start_never_has_an_earlier_deadline(c: Calendar, a: datetime, b
         assert c.add(a, limit) <= c.add(b, limit)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(calendars, moments, st.integers(1, 8), st.booleans())
 def test_n_working_days_end_on_the_nth_worked_date(c: Calendar, start: datetime, n: int, close: bool) -> None:
     end = c.add(start, Duration(n, Unit.WORKING_DAY, close=close))
@@ -148,7 +149,7 @@ def open_minutes_of(c: Calendar, day: date) -> tuple[datetime, ...]:
     return tuple(found)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(ZONES), moments, st.integers(1, 400), st.sampled_from(["cd", "w", "mo"]))
 def test_dates_end_when_the_wall_clock_first_shows_the_time_of_day(
     zone: str, start: datetime, n: int, unit: str

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.escalation.policy import Tier
 from shared.events.escalation import RungReached, SlaBreached, SlaBreachRetracted, SlaWarning
 from tests.support import lives
 from tests.support.lives import World, book_of, minutes, pack
+from tests.support.scale import examples
 
 T = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BOOK = book_of(
@@ -88,13 +89,13 @@ def live(script: Any, *, now: datetime = T) -> World:
     return w
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(steps)
 def test_any_order_of_any_events_ends_consistent(script: Any) -> None:
     live(script)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps)
 def test_every_event_twice_changes_nothing(script: Any) -> None:
     doubled = [again for wait, payload, looked in script for again in ((wait, payload, looked), (0, payload, False))]
@@ -114,7 +115,7 @@ stops = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(stops, st.randoms(use_true_random=False), st.booleans())
 def test_stops_lead_to_the_same_states_in_every_order_and_however_late(found: Any, random: Any, late: bool) -> None:
     """A stop before the deadline counts also when the breach was noticed first."""
@@ -136,7 +137,7 @@ def test_stops_lead_to_the_same_states_in_every_order_and_however_late(found: An
             assert b.case.clocks[name].state == clock.state, name
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.sampled_from(["top", "high", "middle", "low"]),
     st.sampled_from(["P1", "P2", "P3"]),

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake import calls, classify, entry, identity, mail, mailtext, mailworker, reference
 from services.intake.links import Links
 from services.intake.requests import CallIn, unclean
+from tests.support.scale import examples
 
 NOW = datetime(2026, 6, 9, 8, tzinfo=UTC)
 ALPHABET = st.sampled_from(reference.ALPHABET)
@@ -83,7 +84,7 @@ MAIL_BYTES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(MAIL_BYTES)
 def test_any_bytes_are_a_mail_with_an_outcome(raw: bytes) -> None:
     parsed = mail.parse(raw)

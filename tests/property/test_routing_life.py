@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing import policy as policies
@@ -24,6 +24,7 @@ from shared.events.intake import ComplaintReceived, OutcomeDisputed
 from shared.events.notifier import LetterSent
 from shared.spine.effects import Effect, Emit, Timer
 from tests.support.examples import example
+from tests.support.scale import examples
 
 POLICY = policies.load()
 OFFERS = Offers(POLICY)
@@ -99,7 +100,7 @@ def _event(case: Case, payload: Any, now: datetime) -> Event[Any]:
     return Event(uuid4(), case.complaint_id, payload, now, 1, "test")
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(st.sampled_from(_STRAIGHT), st.integers(0, 11), steps)
 def test_no_order_of_events_and_commands_breaks_a_case(straight: list[Any], depth: int, walk: list[Any]) -> None:
     case, now = Case(uuid4()), START

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing import policy as policies
@@ -12,6 +12,7 @@ from services.routing.matching import Waiting, match, step_of
 from services.routing.model import Handler, Shift
 from services.routing.policy import Policy, Step
 from services.routing.presence import absent
+from tests.support.scale import examples
 
 NOW = datetime(2026, 6, 9, 10, 0, tzinfo=UTC)  # a Tuesday
 POLICY = policies.load()
@@ -69,7 +70,7 @@ def may(case: Waiting, handler: Handler, policy: Policy) -> bool:
     return False
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(some_cases, some_handlers)
 def test_every_assignment_is_allowed_and_within_capacity(cases: list[Waiting], staff: list[Handler]) -> None:
     result = match(cases, staff, NOW, POLICY)
@@ -82,7 +83,7 @@ def test_every_assignment_is_allowed_and_within_capacity(cases: list[Waiting], s
     assert len({a.case.complaint_id for a in result.assignments}) == len(result.assignments)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(some_cases, some_handlers)
 def test_no_fitting_handler_is_idle_while_a_case_waits(cases: list[Waiting], staff: list[Handler]) -> None:
     result = match(cases, staff, NOW, POLICY)
@@ -97,7 +98,7 @@ def test_no_fitting_handler_is_idle_while_a_case_waits(cases: list[Waiting], sta
             assert not [h.id for h in free if not case.offer or asking[h.id] < POLICY.open_offers]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(some_cases, some_handlers)
 def test_cases_that_nobody_can_take_change_nothing_for_others(cases: list[Waiting], staff: list[Handler]) -> None:
     hopeless = [
@@ -109,7 +110,7 @@ def test_cases_that_nobody_can_take_change_nothing_for_others(cases: list[Waitin
     assert all(among.explanations[h.complaint_id].lacking == "nobody" for h in hopeless)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(some_cases, some_handlers)
 def test_every_handler_is_accounted_for_in_every_explanation(cases: list[Waiting], staff: list[Handler]) -> None:
     result = match(cases, staff, NOW, POLICY)
@@ -120,7 +121,7 @@ def test_every_handler_is_accounted_for_in_every_explanation(cases: list[Waiting
         assert (why.chosen is None) == (why.lacking is not None)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(some_cases, some_handlers)
 def test_an_earlier_case_of_the_same_kind_is_never_passed_over(cases: list[Waiting], staff: list[Handler]) -> None:
     result = match(cases, staff, NOW, POLICY)

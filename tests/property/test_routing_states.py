@@ -1,15 +1,16 @@
 """The state table: every walk through it is legal, every pair is either in it or refused with what is possible."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing import states
 from shared.base.errors import Conflict
+from tests.support.scale import examples
 
 
 @given(st.sampled_from(states.STATES), st.sampled_from(states.COMMANDS), st.sampled_from([1, 2]))
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_a_pair_is_in_the_table_or_refused_with_the_allowed_moves(state: str, command: str, stage: int) -> None:
     if states.possible(state, command):  # type: ignore[arg-type]
         assert states.after(state, command, stage) in states.STATES  # type: ignore[arg-type]
@@ -23,7 +24,7 @@ def test_a_pair_is_in_the_table_or_refused_with_the_allowed_moves(state: str, co
 
 
 @given(st.lists(st.sampled_from(states.COMMANDS), max_size=60), st.sampled_from([1, 2]))
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_walks_never_leave_the_rules_of_the_contract(walk: list[str], stage: int) -> None:
     state: states.State = "received"
     seen = {state}
