@@ -71,7 +71,7 @@ class Admission:
             entry.language = entry.language or snapshot.language or language_of(f"{words.subject or ''} {words.text}")
             found[entry.id] = snapshot
         in_order = sorted(contacts.items(), key=lambda item: (item[0].kind, item[0].value))
-        return found, Newcomers([customers[id] for id in sorted(customers)], in_order)
+        return found, Newcomers([customers[id] for id in sorted(customers)], in_order, self.default_tier)
 
     def _new(self, entry: Entry) -> Snapshot:
         if entry.contacts:
@@ -85,8 +85,6 @@ class Admission:
         return {
             "customer_id": snapshot.customer_id,
             "external_id": entry.contact("external"),
-            "tier": self.default_tier,
             "language": entry.language,
             "person": to_json(person),
-            "class": "customer",
         }

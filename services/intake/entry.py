@@ -92,6 +92,8 @@ def language_of(text: str) -> Language:
 def clip(text: str) -> tuple[str, bool]:
     """As much of the text as one event carries, and whether something was left out."""
     clipped = text[:TEXT_CHARS]
+    if len(clipped) * 6 <= TEXT_BYTES:  # no character takes more than six bytes in JSON
+        return clipped, len(clipped) < len(text)
     while len(json.dumps(clipped, ensure_ascii=False).encode("utf-8", "replace")) > TEXT_BYTES:
         clipped = clipped[: len(clipped) * 3 // 4]
     return clipped, len(clipped) < len(text)
@@ -99,7 +101,7 @@ def clip(text: str) -> tuple[str, bool]:
 
 def person_of(customer: CustomerIn, region: str, **words: Any) -> Person:
     """The customer's own fields of an event; a phone that can be read is written in E.164."""
-    return Person.model_construct(
+    return Person(
         name=customer.name or _joined(customer),
         family_name=customer.family_name,
         given_name=customer.given_name,
@@ -204,8 +206,8 @@ def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str)
     """The ComplaintReceived or MessageReceived that says that this entry is kept."""
     text, clipped = clip(entry.person.text or "")
     words = {name: value for name, value in entry.person if value is not None}
-    person = Person.model_construct(**{**snapshot.person, **words, "text": text})
-    customer = Customer.model_construct(
+    person = Person(**{**snapshot.person, **words, "text": text})
+    customer = Customer(
         customer_id=snapshot.customer_id,
         tier=entry.tier or snapshot.tier,
         language=entry.language or "en",
@@ -224,10 +226,10 @@ def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str)
         "probe": entry.probe,
     }
     if entry.kind != "complaint":
-        return MessageReceived.model_construct(kind=entry.kind, personal=personal, **common)
+        return MessageReceived(kind=entry.kind, personal=personal, **common)
     if entry.representation and entry.represents:
         personal[entry.representation.subject_id] = entry.represents
-    return ComplaintReceived.model_construct(
+    return ComplaintReceived(
         source=entry.source,
         personal=personal,
         wanted=entry.wanted,

@@ -36,19 +36,24 @@ _REPLAYED = text(
 _ENTRY = {
     "complaint_id": "uuid", "reference": "text", "source": "text", "came_by": "text", "kind": "text", "channel": "text",
     "customer_id": "uuid", "language": "text", "email": "text", "phone": "text", "body": "text", "body_hash": "bytea",
-    "received_at": "timestamptz", "created_at": "timestamptz", "probe": "text", "class": "text",
-    "delete_after": "timestamptz",
+    "received_at": "timestamptz", "probe": "text",
 }  # fmt: skip
-_CUSTOMER = {
-    "customer_id": "uuid", "external_id": "text", "tier": "text", "language": "text", "person": "jsonb", "class": "text"
-}  # fmt: skip
+_CUSTOMER = {"customer_id": "uuid", "external_id": "text", "language": "text", "person": "jsonb"}
+# What is alike in every row: name → expression.
+_ALIKE = {
+    "complaint": {"created_at": "now()", "delete_after": "now() + CAST(:keep AS interval)", "class": "'complaint'"},
+    "customer": {"tier": ":tier", "class": "'customer'"},
+    "contact": {},
+}
 _CONTACT = {"kind": "text", "value": "text", "customer_id": "uuid"}
 
 
 def _insert(table: str, columns: dict[str, str], prefix: str, conflict: str) -> str:
-    names = ", ".join(columns)
+    alike = _ALIKE[table]
+    names = ", ".join((*columns, *alike))
+    values = ", ".join(("u.*", *alike.values()))
     arrays = ", ".join(f"CAST(:{prefix}_{name} AS {kind}[])" for name, kind in columns.items())
-    return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT ({conflict}) DO NOTHING"
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) u ON CONFLICT ({conflict}) DO NOTHING"
 
 
 _ADD = text(
@@ -63,6 +68,7 @@ class Newcomers(NamedTuple):
 
     customers: Sequence[dict[str, Any]]
     contacts: Sequence[tuple[Contact, UUID]]
+    tier: str
 
 
 class Kept(NamedTuple):
@@ -99,11 +105,12 @@ async def add(
     keep: timedelta,
 ) -> set[UUID]:
     """Write entries, sorted by id, and customers heard of for the first time: one statement. The ids that were new."""
-    rows = [_row(entry, customers[entry.id], now, now + keep) for entry in entries]
-    arguments = {f"e_{name}": [row[name] for row in rows] for name in _ENTRY}
+    rows = [_row(entry, customers[entry.id], now) for entry in entries]
+    arguments: dict[str, Any] = {f"e_{name}": [row[name] for row in rows] for name in _ENTRY}
     arguments |= {f"n_{name}": [row[name] for row in new.customers] for name in _CUSTOMER}
     arguments |= {"c_kind": [c.kind for c, _ in new.contacts], "c_value": [c.value for c, _ in new.contacts]}
     arguments["c_customer_id"] = [customer for _, customer in new.contacts]
+    arguments |= {"tier": new.tier, "keep": keep}
     return set((await tx.execute(_ADD, arguments)).scalars())
 
 
@@ -167,7 +174,7 @@ async def attachment(tx: AsyncConnection, complaint_id: UUID, attachment_id: UUI
     return (row.name, row.media_type, bytes(row.content)) if row else None
 
 
-def _row(entry: Entry, customer: Snapshot, now: datetime, until: datetime) -> dict[str, Any]:
+def _row(entry: Entry, customer: Snapshot, now: datetime) -> dict[str, Any]:
     return {
         "complaint_id": entry.id,
         "reference": entry.reference,
@@ -182,8 +189,5 @@ def _row(entry: Entry, customer: Snapshot, now: datetime, until: datetime) -> di
         "body": entry.body,
         "body_hash": entry.body_hash,
         "received_at": entry.received_at or now,
-        "created_at": now,
         "probe": entry.probe,
-        "class": "complaint",
-        "delete_after": until,
     }
