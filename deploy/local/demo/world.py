@@ -12,6 +12,7 @@ from deploy.local.stack import Stack
 
 T = TypeVar("T")
 POLL_SECONDS = 0.25
+BUSY_TRIES = 5
 
 
 class Missing(Exception):
@@ -48,7 +49,11 @@ class World:
     async def call(self, who: str, method: str, at: str, path: str, **body: Any) -> Any:
         """One request by the owner of the token `who` to the service `at`; its JSON. Raises Refused."""
         headers = {"Authorization": f"Bearer {self.stack.tokens[who]['token']}"} | body.pop("headers", {})
-        answer = await self._clients[at].request(method, path, headers=headers, **body)
+        for _ in range(BUSY_TRIES):
+            answer = await self._clients[at].request(method, path, headers=headers, **body)
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(float(answer.headers.get("Retry-After", 1)))
         if not answer.is_success:
             raise Refused(f"{method} {at}{path}", answer)
         return answer.json() if answer.content else None
