@@ -87,6 +87,8 @@ class Sender:
         while not ctl.stopping:
             ctl.beat()
             room = self._most - self._unsettled
+            if self._full and room < self._most // 2:
+                room = 0  # a backlog is claimed in halves, not one by one
             claimed = await self._claim(room) if room > 0 else []
             for attempt in claimed:
                 task = asyncio.create_task(self._send(attempt))
@@ -165,7 +167,7 @@ class Sender:
                 continue
             # A transaction costs the same for one letter as for many: under load some are gathered, none when idle.
             now = asyncio.get_running_loop().time()
-            if now - settled_at < 4 * LINGER and len(self._done) < self._most // 4 and not ctl.stopping:
+            if now - settled_at < 4 * LINGER and len(self._done) < self._most // 2 and not ctl.stopping:
                 await asyncio.sleep(LINGER)
             batch, self._done = self._done, []
             try:

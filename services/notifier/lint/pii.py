@@ -60,8 +60,8 @@ def find(text: str, allowed: frozenset[str]) -> Iterator[tuple[int, int]]:
         named = "身份证" in text[max(0, match.start() - 8) : match.start()]
         if normal(match[0]) not in allowed and (named or is_id_zh(match[0])):
             yield match.span()
-    for pattern in (_MOBILE_ZH, _ABROAD, _MAIL, _PLATE):
-        for match in pattern.finditer(text):
+    for sign, pattern in (("1", _MOBILE_ZH), ("+", _ABROAD), ("@", _MAIL), ("", _PLATE)):
+        for match in pattern.finditer(text) if sign in text else ():
             if normal(match[0]) not in allowed:
                 yield match.span()
     for match in _PASSPORT.finditer(text):
