@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import httpx
 
 from deploy.local.keys import SERVICES
 from deploy.local.processes import ROOT
@@ -20,6 +22,12 @@ from tests.bench import measure, servers, stages
 RATE, SECONDS, STEP_SECONDS, WARM_SECONDS = 200.0, 60.0, 20.0, 10.0
 FIRST_TRY, CLOSE_ENOUGH = 300.0, 1.1
 DRAIN_SECONDS = 2.0
+HANDLERS = 40
+HANDLER = {
+    "name": "Handler", "role_title": "complaint handler", "contact": "010 555 0100",
+    "tiers": ["top", "high", "middle", "low"], "languages": ["zh", "en"], "capacity": 12,
+    "skills": dict.fromkeys(("product", "after_sales", "network", "service_desk", "billing", "policy", "team_lead"), 4),
+}  # fmt: skip
 WHAT = (
     "Complaints at 200/s for 60 s over HTTP (open-loop, 1.3 kB, each of a new customer, times from when a request was "
     "due), the four services, PostgreSQL with fsync, Kafka, load generator and mail server all on this machine. "
@@ -47,6 +55,10 @@ class Step:
         """Whether the queues did not grow."""
         return not self.refused and self.drained is not None and self.drained <= DRAIN_SECONDS
 
+    def cpu_ms(self) -> dict[str, float]:
+        """CPU milliseconds per complaint by process."""
+        return {name: 1000 * seconds / self.accepted for name, seconds in self.cpu.items()}
+
     def line(self) -> str:
         """One line for people."""
         drained = f"drained in {self.drained:.1f} s" if self.drained is not None else "not drained"
@@ -54,7 +66,7 @@ class Step:
             f"  {self.rate:5.0f}/s: {self.accepted} accepted, {self.refused} refused, "
             f"accept p50/p99 {ms(self.accept, 0.5):.0f}/{ms(self.accept, 0.99):.0f} ms, "
             f"ack {ms(self.ack, 0.5):.0f}/{ms(self.ack, 0.99):.0f} ms, {drained}, "
-            f"CPU {sum(self.cpu.values()) / self.accepted * 1000:.1f} ms each"
+            f"CPU {sum(self.cpu_ms().values()):.1f} ms each"
         )
 
 
@@ -70,15 +82,26 @@ async def run(rounds: int) -> measure.Result:
         async with mail_server(Path(folder) / "mails.tsv") as sink:
             environ = {**os.environ, "AMENDS_SMTP_URL": f"smtp://127.0.0.1:{sink.port}"}
             with servers.stack(dict.fromkeys(SERVICES, 1), environ=environ) as stack:
+                await staff(stack)
                 bench = Bench(stack, sink, Path(folder) / "accepted.json")
                 await bench.step(RATE / 4, WARM_SECONDS / 2)
                 await bench.step(RATE, WARM_SECONDS)
                 main = await bench.step(RATE, SECONDS)
-                print(f"  CPU ms per complaint: {cpu_table(main.cpu, main.accepted)}")
+                print(f"  per complaint: {measure.cpu_line(main.cpu_ms())}")
                 print(await stages.table(stack, main.accepted), flush=True)
                 highest = await bench.highest() if rounds > 1 else RATE * main.held
                 await bench.read_back()
     return result(main, highest)
+
+
+async def staff(stack: Stack) -> None:
+    """Forty handlers on shift, whose hands are full within the first seconds."""
+    async with httpx.AsyncClient(base_url=stack.urls["routing"], timeout=20) as client:
+        for n in range(HANDLERS):
+            at = f"/v1/handlers/handler-{n}"
+            for path, role, body in ((at, "manager", HANDLER), (f"{at}/presence", "lead", {"presence": "available"})):
+                token = {"Authorization": f"Bearer {stack.tokens[role]['token']}"}
+                (await client.put(path, json=body, headers=token)).raise_for_status()
 
 
 def result(main: Step, highest: float) -> measure.Result:
@@ -97,7 +120,7 @@ def result(main: Step, highest: float) -> measure.Result:
         reference=None,
         ratio=None,
         spread=None,
-        cpu_ms_per_item={name: round(1000 * seconds / main.accepted, 3) for name, seconds in main.cpu.items()},
+        cpu_ms_per_item={name: round(each, 3) for name, each in main.cpu_ms().items()},
         what=f"{WHAT} {measure.machine()}",
     )
 
@@ -208,9 +231,3 @@ class Bench:
                 f"{len(self._accepted)} accepted, {announced} announced; "
                 f"{len(missing)} not acknowledged, {len(doubled)} more than once"
             )
-
-
-def cpu_table(cpu: Mapping[str, float], items: int) -> str:
-    """CPU milliseconds per item by process, the most first."""
-    shares = sorted(cpu.items(), key=lambda kv: -kv[1])
-    return ", ".join(f"{name} {1000 * seconds / items:.2f}" for name, seconds in shares)

@@ -83,8 +83,17 @@ async def in_turn(ours: Side, bare: Side, rounds: int) -> list[tuple[Run, Run]]:
         pair = await ours(), await bare()
         pairs.append(pair)
         a, b = pair
-        print(f"  round {n}: ours {a.rate:,.0f}/s, reference {b.rate:,.0f}/s, ratio {a.rate / b.rate:.2f}", flush=True)
+        print(
+            f"  round {n}: ours {a.rate:,.0f}/s ({cpu_line(a.cpu_ms())}), "
+            f"reference {b.rate:,.0f}/s ({cpu_line(b.cpu_ms())}), ratio {a.rate / b.rate:.2f}",
+            flush=True,
+        )
     return pairs
+
+
+def cpu_line(ms: Mapping[str, float]) -> str:
+    """CPU milliseconds per item by process, the most first."""
+    return "CPU ms " + ", ".join(f"{name} {each:.3f}" for name, each in sorted(ms.items(), key=lambda kv: -kv[1]))
 
 
 def compare(name: str, pairs: Sequence[tuple[Run, Run]], what: str) -> Result:
