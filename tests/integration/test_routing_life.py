@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from shared.events.notifier import PromiseMade
 from tests.support.routing import Bench, clocks, letter, received
 from tests.support.servers import Database
 
-DECISION = {
+DECISION: dict[str, Any] = {
     "examined": ["order", "test report of 5 June"],
     "issues": [
         {"id": "refund", "what": "refund of the phone", "finding": "not_substantiated", "request": "alternative",
@@ -176,7 +177,7 @@ async def test_versions_and_bad_input(bench: Bench) -> None:
     assert (await zhang.post(f"{path}/note", json={"text": "a"}, headers={"If-Match": tag})).status_code == 200
     stale = await zhang.post(f"{path}/note", json={"text": "b"}, headers={"If-Match": tag})
     assert stale.status_code == 409
-    wrong = {**DECISION, "remedies": [{**DECISION["remedies"][0], "issue": "other"}]}  # type: ignore[dict-item,index]
+    wrong = {**DECISION, "remedies": [{**DECISION["remedies"][0], "issue": "other"}]}
     answer = await zhang.post(f"{path}/decide", json=wrong)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/remedies/0/issue")
     for body in (b"{", b'{"text": "\\u0000"}', b'{"text": "\\ud800"}', b'{"text": "a", "more": 1}', b"[]", b""):
@@ -186,8 +187,8 @@ async def test_versions_and_bad_input(bench: Bench) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await zhang.post(f"/v1/cases/{uuid4()}/note", json={"text": "a"})).status_code == 404
     for due in ("0000-01-01T00:00:00Z", "99999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
-        body = {"to": "x", "question": "y", "due": due}
-        assert (await zhang.post(f"{path}/enquiries", json=body)).status_code == 422
+        enquiry = {"to": "x", "question": "y", "due": due}
+        assert (await zhang.post(f"{path}/enquiries", json=enquiry)).status_code == 422
 
 
 async def test_search_finds_by_name_phone_reference(bench: Bench) -> None:

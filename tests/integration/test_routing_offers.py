@@ -92,6 +92,16 @@ async def test_an_expired_offer_cannot_be_accepted_and_the_third_sets_away(bench
     assert await bench.rounds.round() == 0
 
 
+async def test_presence_is_a_word_or_an_object_and_ones_own(bench: Bench) -> None:
+    await bench.handler("zhang", presence="away")
+    path = "/v1/handlers/zhang/presence"
+    assert (await bench.as_("zhang").put(path, json="available")).json()["presence"] == "available"
+    assert (await bench.as_("zhang").put(path, json={"presence": "break"})).json()["presence"] == "break"
+    assert (await bench.as_("zhang").put(path, json="asleep")).status_code == 422
+    assert (await bench.as_("wang").put(path, json="away")).status_code == 403
+    assert (await bench.as_("lena", "lead").put("/v1/handlers/nobody/presence", json="away")).status_code == 404
+
+
 async def test_an_open_offer_is_listed_for_its_handler(bench: Bench) -> None:
     await bench.handler("zhang")
     complaint_id, offer = await offered(bench)

@@ -50,8 +50,8 @@ def test_walks_never_leave_the_rules_of_the_contract(walk: list[str], stage: int
 
 def test_every_state_can_be_reached_and_every_open_one_left() -> None:
     assert _reached(1) | _reached(2) == set(states.STATES)
-    for state in states.OPEN:
-        assert {states.after(state, c) for c in states.COMMANDS if states.possible(state, c)} - {state}
+    for name in states.OPEN:
+        assert {states.after(name, c) for c in states.COMMANDS if states.possible(name, c)} - {name}
 
 
 def _reached(stage: int) -> set[str]:
@@ -60,7 +60,7 @@ def _reached(stage: int) -> set[str]:
     while front:
         reached |= front
         front = {
-            states.after(s, c, stage)  # type: ignore[arg-type]
+            str(states.after(s, c, stage))  # type: ignore[arg-type]
             for s in front
             for c in states.COMMANDS
             if states.possible(s, c)  # type: ignore[arg-type]

@@ -123,10 +123,10 @@ def received(
     customer = uuid4()
     return ComplaintReceived(
         reference="AM-" + uuid4().hex[:10].upper(),
-        channel=channel,  # type: ignore[arg-type]
+        channel=channel,
         source="test",
         received_at=datetime.now(UTC),
-        customer=Customer(customer_id=customer, tier=tier, language=language),  # type: ignore[arg-type]
+        customer=Customer(customer_id=customer, tier=tier, language=language),
         personal={customer: Person(name="Li Na", phone="+86 10 5550 1234", email="li.na@example.com", text=words)},
         **more,
     )
