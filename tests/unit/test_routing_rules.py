@@ -1,5 +1,6 @@
 """Routing's pure rules: the outcome of a decision, the policy file, shifts, order, the page that shows the table."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -113,3 +114,12 @@ def test_the_page_shows_the_table_as_it_is() -> None:
 def test_a_tier_that_the_house_does_not_know_is_served_as_the_lowest() -> None:
     case = Case(uuid4(), received_at=NOW, waiting_since=NOW, tier="platinum")
     assert waiting_of(case, POLICY, NOW).tier == "low"
+
+
+def test_every_label_of_the_desk_is_used_and_in_both_languages() -> None:
+    rooms = Path(policies.__file__).parent
+    labels = yaml.load((rooms / "data" / "desk.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)
+    sources = [*rooms.glob("templates/desk/*.html"), *rooms.glob("api/*.py"), rooms / "desk_words.py"]
+    quoted = set(re.findall(r"['\"]([a-z_0-9]+)['\"]", "\n".join(p.read_text("utf-8") for p in sources)))
+    assert not set(labels) - quoted
+    assert all(len(words) == 2 and all(words) for words in labels.values())
