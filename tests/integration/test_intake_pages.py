@@ -103,6 +103,9 @@ async def test_guessing_is_slowed_down(intake: Intake) -> None:
     kept = (await intake.post(complaint())).json()["reference"]
     codes = [(await intake.client.post(f"/track/{kept}", data={"contact": f"{n:06d}"})).status_code for n in range(11)]
     assert codes == [403] * 10 + [429]
+    last = await intake.client.post(f"/track/{kept}", data={"contact": "x"}, headers={"Accept-Language": "zh"})
+    assert "请稍等一会儿" in last.text
+    assert last.headers["retry-after"] == "600"
 
 
 async def test_a_link_opens_its_own_complaint_until_it_expires(intake: Intake) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -75,6 +76,7 @@ class Pages:
         self.templates = _environment()
         self.zone = ZoneInfo(desk.settings.time_zone)
         self.attempts = Throttle(limit=10, seconds=600)
+        self.callers = Throttle(limit=200, seconds=600)  # one address may be a whole company, or our own proxy
         self.posts = Throttle(limit=desk.settings.form_posts, seconds=60)
 
     def render(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
@@ -128,7 +130,7 @@ class Pages:
     async def unlock(self, request: Request, given: str) -> Response:
         """Somebody tells their contact: right → a signed link; wrong contact and unknown reference look the same."""
         typed = await fields(request)
-        if not (self.attempts.allow(given.upper()) and self.attempts.allow(_address(request))):
+        if not (self.attempts.allow(given.upper()) and self.callers.allow(_address(request))):
             raise Problem(429, "Too many requests", "Please try again in ten minutes.", headers={"Retry-After": "600"})
         case = await self._case(given)
         if self._knows(case, typed.get("contact", "")) and case and case.origin:
@@ -211,9 +213,17 @@ def _address(request: Request) -> str:
 
 
 def router(desk: Desk) -> APIRouter:
-    """The pages' routes."""
+    """The pages' routes. A refusal is a page too: customers do not read JSON."""
     api = APIRouter(include_in_schema=False)
     pages = Pages(desk)
+
+    async def shown(request: Request, page: Awaitable[Response]) -> Response:
+        try:
+            return await page
+        except Problem as problem:
+            refusal = pages.render(request, "trouble.html", problem.status, code=problem.status)
+            refusal.headers.update(problem.headers)
+            return refusal
 
     @api.get("/")
     @public
@@ -223,31 +233,31 @@ def router(desk: Desk) -> APIRouter:
     @api.get("/complain")
     @public
     async def ask(request: Request) -> Response:
-        return await pages.ask(request)
+        return await shown(request, pages.ask(request))
 
     @api.post("/complain")
     @public
     async def take(request: Request) -> Response:
-        return await pages.take(request)
+        return await shown(request, pages.take(request))
 
     @api.get("/track")
     @public
     async def find(request: Request) -> Response:
-        return await pages.find(request)
+        return await shown(request, pages.find(request))
 
     @api.get("/track/{given}")
     @public
     async def show(request: Request, given: str) -> Response:
-        return await pages.show(request, given)
+        return await shown(request, pages.show(request, given))
 
     @api.post("/track/{given}")
     @public
     async def unlock(request: Request, given: str) -> Response:
-        return await pages.unlock(request, given)
+        return await shown(request, pages.unlock(request, given))
 
     @api.post("/track/{given}/{word}")
     @public
     async def say(request: Request, given: str, word: str) -> Response:
-        return await pages.say(request, given, word)
+        return await shown(request, pages.say(request, given, word))
 
     return api
