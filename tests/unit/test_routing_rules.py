@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from services.routing.policy import PolicyError, demand, parse
 from services.routing.presence import on_shift
 from services.routing.triage import Triage, load_rules
 from shared.events.catalog import CONSUMERS
-from shared.events.common import Issue
+from shared.events.common import Finding, Issue, RequestOutcome
 
 NOW = datetime(2026, 6, 9, 10, 0, tzinfo=UTC)
 POLICY = policies.load()
@@ -121,5 +122,7 @@ def test_every_label_of_the_desk_is_used_and_in_both_languages() -> None:
     labels = yaml.load((rooms / "data" / "desk.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)
     sources = [*rooms.glob("templates/desk/*.html"), *rooms.glob("api/*.py"), rooms / "desk_words.py"]
     quoted = set(re.findall(r"['\"]([a-z_0-9]+)['\"]", "\n".join(p.read_text("utf-8") for p in sources)))
-    assert not set(labels) - quoted
+    named_by_data = {*get_args(Finding), *get_args(RequestOutcome), "fits"}
+    assert not set(labels) - quoted - named_by_data
+    assert set(get_args(Finding)) <= set(labels)
     assert all(len(words) == 2 and all(words) for words in labels.values())
