@@ -16,8 +16,15 @@ from tests.support.servers import Database
 from tests.support.spines import topic_of_its_own
 
 
+@pytest.fixture
+async def chaos(customers: Customers) -> AsyncIterator[Customers]:
+    """The house in order before and after each case."""
+    yield customers
+    await customers.house.mend()
+
+
 @pytest.fixture(scope="session")
-async def chaos(
+async def customers(
     postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
     server_keys: object,
 ) -> AsyncIterator[Customers]:  # fmt: skip

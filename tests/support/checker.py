@@ -154,7 +154,7 @@ async def letter_findings(
     db: asyncpg.Connection, topic: Topic, accepted: Mapping[UUID, Accepted], mails: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """One acknowledgement each; every letter is at an end, and what was caught and said agrees with it."""
-    rows = await db.fetch("SELECT id, complaint_id, kind, state FROM notifier.letter")
+    rows = await db.fetch("SELECT id, complaint_id, kind, state, reason FROM notifier.letter")
     acknowledged = [row["complaint_id"] for row in rows if row["kind"] == "acknowledgement"]
     found = once("the ledger has an acknowledgement of", accepted, acknowledged)
     caught = Counter(mail["message_id"].strip("<>").split("@")[0] for mail in mails)
@@ -174,10 +174,12 @@ def _letter(
     row: Any, owner: Accepted | None, caught: int, said: Mapping[tuple[str, str], int],
     notes: Mapping[tuple[UUID, str], int],
 ) -> list[str]:  # fmt: skip
-    state, what = row["state"], f"the {row['kind']} {row['id']} is {row['state']}"
+    state, what = row["state"], f"the {row['kind']} {row['id']} is {row['state']} ({row['reason']})"
     if state == "cancelled":
-        wrong = caught or owner is None or not owner.withdrawn
-        return [f"{what}, caught {caught} times, and nobody withdrew"] if wrong else []
+        if caught:
+            return [f"{what} and was caught {caught} times"]
+        owed = row["kind"] == "acknowledgement" and not (owner and owner.withdrawn)
+        return [f"{what}, and nobody withdrew"] if owed else []
     if state not in LETTER_EVENTS:
         return [f"{what}, which is no end"]
     found = []

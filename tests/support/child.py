@@ -1,9 +1,9 @@
 """A service as a process whose functions are patched first: `python -m tests.support.child <service>`.
 
-TEST_ROOM is a folder. Its file `patches` has one patch a line: `crash:<boundary>` or `crash:<boundary>@<n>` (the process
-kills itself at the n-th passing; several are for its several lives, one each, in their order) and `sabotage:<name>`
-(see sabotage.py). A crash leaves a file named after its boundary, so that it happens once and can be seen; replicas
-that share a room share these deaths.
+TEST_ROOM is a folder. Its file `patches` has one patch a line: `crash:<boundary>` or `crash:<boundary>@<n>` (the
+process kills itself at the n-th passing; several are for its several lives, one each, in their order) and
+`sabotage:<name>` (see sabotage.py). A crash leaves a file named after its boundary, so that it happens once and can be
+seen; replicas that share a room share these deaths.
 
 The service runs in a fork of this process, which has imported it and nothing else: no connection, no thread, no loop.
 When the fork was killed, the next life begins at once and reads the patches anew. SIGHUP begins another life, politely.

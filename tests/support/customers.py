@@ -30,22 +30,24 @@ class Customers:
         self._numbers = itertools.count()
         self._headers = house.bearer("web", "service")
 
-    async def complain(self, *, key: str | None = None, tier: str | None = None, reachable: bool = True) -> UUID:
+    async def complain(self, *, tier: str | None = None, reachable: bool = True) -> UUID:
         """One complaint, accepted; gives its id."""
         n = next(self._numbers)
         language, words = TEXTS[n % len(TEXTS)]
         customer = {"name": f"Customer {n}", "language": language}
         customer |= {"email": f"customer{n}@example.org"} if reachable else {}
         customer |= {"tier": tier} if tier else {}
-        body = {"channel": "web", "customer": customer, "text": words}
-        answer = await self._post("/v1/complaints", body, key or str(uuid4()))
-        id_ = UUID(answer["complaint_id"])
-        self.accepted.setdefault(id_, Accepted(id_, reachable))
+        return await self.post({"channel": "web", "customer": customer, "text": words}, str(uuid4()))
+
+    async def post(self, body: dict[str, Any], key: str) -> UUID:
+        """A complaint in these words under this key, accepted; gives its id."""
+        id_ = UUID((await self._post("/v1/complaints", body, key))["complaint_id"])
+        self.accepted.setdefault(id_, Accepted(id_, "email" in body["customer"]))
         return id_
 
-    async def reply(self, complaint: UUID) -> None:
+    async def reply(self, complaint: UUID, words: str = "One more thing") -> None:
         """One more word."""
-        text = f"One more thing: {uuid4()}"
+        text = f"{words}: {uuid4()}"
         await self._post(f"/v1/complaints/{complaint}/messages", {"text": text}, str(uuid4()))
         self.accepted[complaint].replies.append(text)
 
@@ -78,6 +80,12 @@ class Customers:
             await self.reply(complaint)
         if n % 11 == 5:
             await self.withdraw(complaint)
+
+    async def at_rest(self) -> None:
+        """Nothing is on its way any more, and the checker has nothing to say."""
+        await self.house.quiet()
+        findings = await self.house.findings(self.accepted)
+        assert not findings, "\n".join(findings)
 
     @asynccontextmanager
     async def flowing(self, *, pause: float = 0.15) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ calendar: always
 clocks:
   - {clock: acknowledgement, limit: 1h}
   - {clock: decision, limit: 1h, pausable: true, warn: [0.0004, 0.0008]}
-  - {clock: decision, when: {tier: high}, limit: 5s, pausable: true}
+  - {clock: decision, when: {tier: high}, limit: 14s, pausable: true}
+  - {clock: first_response, when: {tier: high}, limit: 10s}
+  - {clock: first_response, when: {tier: middle}, limit: 6s}
 """
 LETTERS = """\
 house:
@@ -113,6 +116,12 @@ class House:
         for child in children:
             child.stop()
 
+    def remove(self, *names: str) -> None:
+        """Stop replicas that are not needed any more."""
+        self.stop(*names)
+        for name in names:
+            del self.processes[name]
+
     def life(self, name: str) -> psutil.Process | None:
         """The present life of a process; None between two lives."""
         try:
@@ -129,18 +138,34 @@ class House:
                 except psutil.NoSuchProcess:
                     continue
 
-    def patch(self, service: str, *patches: str) -> None:
-        """From now on this service lives under these patches alone: its replicas begin new lives."""
+    async def patch(self, service: str, *patches: str) -> None:
+        """From now on this service lives under these patches alone: its replicas have begun new lives."""
         for file in self.room(service).iterdir():
             file.unlink()
         (self.room(service) / PATCHES).write_text("\n".join(patches))
-        for name, process in self.processes.items():
-            if name.partition("-")[0] == service and process.child.running:
-                os.kill(process.child.pid or 0, signal.SIGHUP)
+        names = [n for n, p in self.processes.items() if n.partition("-")[0] == service and p.child.running]
+        before = {name: self.life(name) for name in names}
+        for name in names:
+            os.kill(self.processes[name].child.pid or 0, signal.SIGHUP)
+        for name in names:
+            await eventually(partial(self._new_life, name, before[name]), what=f"a new life of {name}")
 
-    def crash_at(self, service: str, *boundaries: str) -> None:
+    async def _new_life(self, name: str, before: psutil.Process | None) -> bool:
+        return self.life(name) not in (None, before)
+
+    async def mend(self) -> None:
+        """All four services run, as they are, and nothing else."""
+        if extra := [name for name in self.processes if name not in SERVICES]:
+            await asyncio.to_thread(self.remove, *extra)
+        await asyncio.to_thread(self.start)
+        for service in SERVICES:
+            file = self.room(service) / PATCHES
+            if file.exists() and file.read_text():
+                await self.patch(service)
+
+    async def crash_at(self, service: str, *boundaries: str) -> None:
         """The service's next lives end at these boundaries."""
-        self.patch(service, *(f"crash:{boundary}" for boundary in boundaries))
+        await self.patch(service, *(f"crash:{boundary}" for boundary in boundaries))
 
     def undied(self, deaths: Mapping[str, tuple[str, ...]]) -> list[str]:
         """The boundaries at which nobody has died yet."""
@@ -161,12 +186,21 @@ class House:
         """The header of a person or service."""
         return {"Authorization": f"Bearer {security.issue(self.database.keys.token_key, name=name, role=role)}"}
 
+    async def call(self, service: str, method: str, path: str, body: Any, *, name: str, role: str) -> httpx.Response:
+        """One request to a service by a person, who waits while it is not there."""
+        for _ in range(100):
+            try:
+                async with httpx.AsyncClient(base_url=self.url(service), timeout=20) as client:
+                    return await client.request(method, path, json=body, headers=self.bearer(name, role))
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+        raise AssertionError(f"{service} is not there")
+
     async def hire(self, handler: str = "robin") -> None:
         """Somebody who can do everything."""
-        async with httpx.AsyncClient(base_url=self.url("routing"), headers=self.bearer("lead", "lead")) as client:
-            for path, body in (("", HANDLER), ("/presence", {"presence": "available"})):
-                answer = await client.put(f"/v1/handlers/{handler}{path}", json=body)
-                assert answer.status_code == 200, answer.text
+        for path, body in (("", HANDLER), ("/presence", {"presence": "available"})):
+            answer = await self.call("routing", "PUT", f"/v1/handlers/{handler}{path}", body, name="lead", role="lead")
+            assert answer.status_code == 200, answer.text
 
     def amends(self, *arguments: str, service: str) -> str:
         """Run `amends …` for a service; gives what it printed."""

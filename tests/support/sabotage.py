@@ -4,13 +4,16 @@ Each is applied to a child process (child.py) before its service starts; the pro
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from shared.base.db import Database
+from shared.events.envelope import Event
+from shared.events.intake import CustomerReplied
 from shared.spine import unit as units
 from shared.spine.consume import Consumer
 from shared.spine.relay import Relay
@@ -98,10 +101,38 @@ def order_reversed() -> None:
     units.lock_order = reverse
 
 
+def poisonous() -> None:
+    """The handler of customers' replies has a bug: it fails on one that begins with `poison`."""
+    made = Consumer.__init__
+
+    def with_a_bug(self: Consumer[Any], work: Any, handlers: Mapping[Any, Any], **named: Any) -> None:
+        handle = handlers[CustomerReplied]
+
+        def fail(case: Any, event: Event[CustomerReplied], now: datetime) -> Any:
+            if any((person.text or "").startswith("poison") for person in event.data.personal.values()):
+                raise ZeroDivisionError
+            return handle(case, event, now)
+
+        made(self, work, {**handlers, CustomerReplied: fail}, **named)
+
+    Consumer.__init__ = with_a_bug  # type: ignore[method-assign]
+
+
+def relay_held() -> None:
+    """Nothing leaves the outbox."""
+
+    async def held(self: Relay) -> tuple[int, bool]:
+        return 0, False
+
+    Relay.round = held  # type: ignore[method-assign]
+
+
 NAMED: dict[str, Callable[[], None]] = {
     "inbox-off": inbox_off,
     "delete-before-ack": delete_before_ack,
     "position-first": position_first,
     "lock-left-out": lock_left_out,
     "order-reversed": order_reversed,
+    "poisonous": poisonous,
+    "relay-held": relay_held,
 }
