@@ -13,6 +13,7 @@ FIELDS = {
     "sorry_for": "apology.for", "fact": "facts", "because": "facts", "by": "by", "handler_name": "handler.name",
     "handler_role": "handler.role_title", "handler_contact": "handler.contact", "answer_by": "clocks.decision",
     "ask_by": "answer_by", "words": "text", "our_mistake": "apology", "our_mistake_tells": "apology",
+    "improvement": "remedies or improvement",
 }  # fmt: skip
 
 

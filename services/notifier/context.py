@@ -135,7 +135,7 @@ class Context:
         for item in (e.strip(_STOPS) for e in examined):
             if any(_begins(item, verb) for verb in raw["verbs"]):
                 close()
-                acts.append(item)
+                acts.append(item[:1].lower() + item[1:])
             else:
                 nouns.append(self.language.lower_first(item))
         close()

@@ -242,3 +242,20 @@ def test_contacts_of_nobody_else_are_compared() -> None:
     )
     assert [f.rule for f in findings.errors] == ["G11"]
     assert CaseData().contacts is None
+
+
+def test_an_upheld_complaint_is_answered_with_something_done() -> None:
+    record = specimens.row("en", "resolution", "upheld")
+    record.inputs["decision"]["remedies"] = []
+    letter = WRITER.write(record, specimens.facts("en"), specimens.now())
+    assert "From 15 June the direct debit screen" in letter.text  # what improves is something
+    del record.inputs["decision"]["improvement"]
+    with pytest.raises(MissingField, match="remedies or improvement"):
+        WRITER.write(record, specimens.facts("en"), specimens.now())
+
+
+def test_what_was_examined_reads_on_however_it_was_noted() -> None:
+    record = specimens.row("en", "resolution", "upheld")
+    record.inputs["decision"]["examined"] = ["Listened to the recording", "The order", "spoke to the shop."]
+    letter = WRITER.write(record, specimens.facts("en"), specimens.now())
+    assert "I listened to the recording, checked the order, and spoke to the shop." in letter.text
