@@ -19,11 +19,12 @@ TAG=${TAG:-amends:$version}
 out=.run/image
 mkdir -p "$out"
 
+rm -f "$out/amends.tar" "$out/amends.spdx.json"
 # shellcheck disable=SC2086
 $ENGINE build ${BASE:+--build-arg BASE="$BASE"} ${BUILD_OPTIONS:-} -t "$TAG" -f deploy/Dockerfile .
 
 case "$ENGINE" in
-*buildah*) rm -f "$out/amends.tar" && $ENGINE push --quiet "$TAG" "docker-archive:$out/amends.tar:$TAG" ;;
+*buildah*) $ENGINE push --quiet "$TAG" "docker-archive:$out/amends.tar:$TAG" ;;
 *podman*) $ENGINE save --quiet --format docker-archive -o "$out/amends.tar" "$TAG" ;;
 *) $ENGINE save -o "$out/amends.tar" "$TAG" ;;
 esac

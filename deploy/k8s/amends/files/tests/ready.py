@@ -15,4 +15,7 @@ def check(address: str) -> None:
 
 if __name__ == "__main__":
     for given in sys.argv[1:]:
-        check(given)
+        try:
+            check(given)
+        except OSError as failure:
+            sys.exit(f"{given}: {failure}")

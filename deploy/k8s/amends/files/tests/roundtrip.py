@@ -32,12 +32,11 @@ def until_sent(notifier: str, complaint: str, seconds: float) -> float:
     started = time.monotonic()
     letters: list[dict[str, Any]] = []
     while time.monotonic() - started < seconds:
-        found = call(f"{notifier}/v1/complaints/{complaint}/letters", role="auditor")
-        letters = found if isinstance(found, list) else found["letters"]
+        letters = call(f"{notifier}/v1/complaints/{complaint}/letters", role="auditor")
         if any(letter["kind"] == "acknowledgement" and letter["state"] == "sent" for letter in letters):
             return time.monotonic() - started
         time.sleep(0.5)
-    states = ", ".join(f"{letter['kind']} {letter['state']}" for letter in letters) or "no letter"
+    states = ", ".join(f"{at['kind']} {at['state']} {at['reason'] or ''}".strip() for at in letters) or "no letter"
     raise TimeoutError(f"after {seconds:g} s: {states}")
 
 
@@ -60,4 +59,7 @@ def main(intake: str, notifier: str, mailbox: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except OSError as failure:
+        sys.exit(f"complaint-roundtrip: {failure}")
