@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.notifier import language as languages
@@ -112,6 +112,8 @@ def reachable(before: Any, after: Any) -> bool:
         max_size=14,
     ),
 )
+@example(c.received(), [(c.assigned(), 6, False), (c.triaged("T0"), 0, False), (c.breached(), 61, False)])
+@example(c.received(), [(c.triaged(), 0, False), (c.breached(), 0, False), (c.withdrawn(), 0, False)])
 def test_any_story_is_told_to_its_end(first: Payload, story: list[tuple[Payload, int, bool]]) -> None:
     life, table = Life(), NOTIFIER.table()
     for data, seconds, send in [(first, 0, False), *story]:
