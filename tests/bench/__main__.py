@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.bench import accept, consume, end_to_end
-from tests.bench.measure import Result
+from tests.bench.measure import Result, cpu_line, say
 
 BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {
     "consume": consume.run,
@@ -24,9 +24,9 @@ def main() -> None:
     for name in given.names or BENCHMARKS:
         print(name, flush=True)
         result = asyncio.run(BENCHMARKS[name](given.rounds))
-        print(f"  ours {result.ours}, reference {result.reference}, ratio {result.ratio}, spread {result.spread}")
-        print(f"  CPU ms per item: {result.cpu_ms_per_item}")
-        print(f"  written: {result.write()}")
+        say(f"ours {result.ours}, reference {result.reference}, ratio {result.ratio}, spread {result.spread}")
+        say(cpu_line(result.cpu_ms_per_item))
+        print(f"written: {result.write()}")
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ class Step:
         """One line for people."""
         drained = f"drained in {self.drained:.1f} s" if self.drained is not None else "not drained"
         return (
-            f"  {self.rate:5.0f}/s: {self.accepted} accepted, {self.refused} refused, "
+            f"{self.rate:5.0f}/s: {self.accepted} accepted, {self.refused} refused, "
             f"accept p50/p99 {ms(self.accept, 0.5):.0f}/{ms(self.accept, 0.99):.0f} ms, "
             f"ack {ms(self.ack, 0.5):.0f}/{ms(self.ack, 0.99):.0f} ms, {drained}, "
-            f"CPU {sum(self.cpu_ms().values()):.1f} ms each"
+            f"{measure.cpu_line(self.cpu_ms())}"
         )
 
 
@@ -87,8 +87,7 @@ async def run(rounds: int) -> measure.Result:
                 await bench.step(RATE / 4, WARM_SECONDS / 2)
                 await bench.step(RATE, WARM_SECONDS)
                 main = await bench.step(RATE, SECONDS)
-                print(f"  per complaint: {measure.cpu_line(main.cpu_ms())}")
-                print(await stages.table(stack, main.accepted), flush=True)
+                measure.say(await stages.table(stack, main.accepted))
                 highest = await bench.highest() if rounds > 1 else RATE * main.held
                 await bench.read_back()
     return result(main, highest)
@@ -184,7 +183,7 @@ class Bench:
             drained=drained,
             cpu=said["cpu"],
         )
-        print(step.line(), flush=True)
+        measure.say(step.line())
         return step
 
     async def _drained(self, references: set[str]) -> float | None:
@@ -224,7 +223,7 @@ class Bench:
         arrived, withheld = self.sink.arrived(), await self._withheld()
         doubled = [r for r in self._accepted if len(arrived.get(r, ())) > 1]
         missing = self._accepted - arrived.keys() - withheld
-        print(f"  {len(self._accepted)} accepted in all, {len(withheld)} letters withheld by the gate", flush=True)
+        measure.say(f"{len(self._accepted)} accepted in all, {len(withheld)} letters withheld by the gate")
         announced = await servers.announced(self.stack)
         if doubled or missing or announced != len(self._accepted):
             raise AssertionError(

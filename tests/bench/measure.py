@@ -1,4 +1,4 @@
-"""Rounds, ratios and the CPU that each process used, written as one JSON file per benchmark."""
+"""Rounds, ratios and the CPU that each process used, written as one JSON file and one page per benchmark."""
 
 import json
 import os
@@ -10,8 +10,15 @@ from statistics import median
 
 import psutil
 
-RESULTS = Path(__file__).parents[2] / "bench" / "results"
+ROOT = Path(__file__).parents[2]
 Pids = Mapping[str, int]
+_said: list[str] = []
+
+
+def say(text: str) -> None:
+    """Print what was measured, and keep it for the benchmark's page."""
+    print(text, flush=True)
+    _said.extend(text.splitlines())
 
 
 def cpu_seconds(pids: Pids) -> dict[str, float]:
@@ -66,10 +73,13 @@ class Result:
     what: str
 
     def write(self) -> Path:
-        """Write bench/results/<name>.json."""
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        file = RESULTS / f"{self.name}.json"
+        """Write bench/results/<name>.json, and docs/results/bench-<name>.md with everything that was said."""
+        file, page = ROOT / "bench" / "results" / f"{self.name}.json", ROOT / "docs/results" / f"bench-{self.name}.md"
+        for path in (file, page):
+            path.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        page.write_text(f"# make bench BENCH={self.name}\n\n{self.what}\n\n```\n" + "\n".join(_said) + "\n```\n")
+        _said.clear()
         return file
 
 
@@ -83,17 +93,17 @@ async def in_turn(ours: Side, bare: Side, rounds: int) -> list[tuple[Run, Run]]:
         pair = await ours(), await bare()
         pairs.append(pair)
         a, b = pair
-        print(
-            f"  round {n}: ours {a.rate:,.0f}/s ({cpu_line(a.cpu_ms())}), "
-            f"reference {b.rate:,.0f}/s ({cpu_line(b.cpu_ms())}), ratio {a.rate / b.rate:.2f}",
-            flush=True,
+        say(
+            f"round {n}: ours {a.rate:,.0f}/s ({cpu_line(a.cpu_ms())}), "
+            f"reference {b.rate:,.0f}/s ({cpu_line(b.cpu_ms())}), ratio {a.rate / b.rate:.2f}"
         )
     return pairs
 
 
 def cpu_line(ms: Mapping[str, float]) -> str:
-    """CPU milliseconds per item by process, the most first."""
-    return "CPU ms " + ", ".join(f"{name} {each:.3f}" for name, each in sorted(ms.items(), key=lambda kv: -kv[1]))
+    """CPU milliseconds per item, and by process, the most first."""
+    each = ", ".join(f"{name} {cpu:.3f}" for name, cpu in sorted(ms.items(), key=lambda kv: -kv[1]))
+    return f"CPU ms {sum(ms.values()):.3f}: {each}"
 
 
 def compare(name: str, pairs: Sequence[tuple[Run, Run]], what: str) -> Result:

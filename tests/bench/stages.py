@@ -35,10 +35,10 @@ async def table(stack: Stack, n: int) -> str:
         if (first := told.get((row["complaint_id"], RECEIVED))) and (second := told.get((row["complaint_id"], CLOCKS))):
             moments = (*first, *second, row["created_at"].timestamp(), row["sent_at"].timestamp())
             found.append(tuple(1000 * (b - a) for a, b in pairwise(moments)))
-    lines = [f"  {'stage':36} p50 ms  p99 ms"]
+    lines = [f"{'stage':36} p50 ms  p99 ms"]
     for name, times in zip(NAMES, zip(*found, strict=True), strict=True):
         cuts = quantiles(times, n=100)
-        lines.append(f"  {name:36} {cuts[49]:6.1f}  {cuts[98]:6.1f}")
+        lines.append(f"{name:36} {cuts[49]:6.1f}  {cuts[98]:6.1f}")
     return "\n".join(lines)
 
 
