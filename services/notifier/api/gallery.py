@@ -55,7 +55,10 @@ def router(writer: Writer) -> APIRouter:
         if not rendered:
             rendered.update({code: _cards(writer, code) for code in specimens.languages()})
         context = {
-            "languages": [{"code": c, "name": writer.languages[c].name, "letters": rendered[c]} for c in rendered],
+            "languages": [
+                {"code": c, "name": writer.languages[c].name, "letters": rendered[c]}
+                for c in sorted(rendered, key=lambda code: code != lang)
+            ],
             "legend": [{"part": part, "name": names[n]} for part, names in PARTS.items()],
             "n": n,
         }
