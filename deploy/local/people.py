@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
+
 from deploy.local.console import StackError
 from deploy.local.keys import write_private
 from shared.base.security import Role, issue, verify
@@ -31,7 +33,9 @@ CHANNELS = {
 class TokenBook:
     """tokens.json: name → role, token. `amends` runs one command and gives what it printed."""
 
-    def __init__(self, file: Path, token_key: str, amends: Amends) -> None:
+    def __init__(self, file: Path, token_key: str, amends: Amends, intake: str) -> None:
+        """`intake` is the service's address: it alone knows whether a channel's key is (still) good."""
+        self._intake = intake
         self._file = file
         self._token_key = token_key
         self._amends = amends
@@ -43,11 +47,18 @@ class TokenBook:
             caller = verify(self.known.get(name, {}).get("token", ""), self._token_key)
             if caller is None or caller.role != role:
                 self.known[name] = {"role": role, "token": issue(self._token_key, name=name, role=role)}
-        missing = [name for name in channels if self.known.get(name, {}).get("role") != "channel"]
+        missing = [name for name in channels if not self._is_good(self.known.get(name, {}))]
         with ThreadPoolExecutor(max_workers=3) as pool:
             keys = pool.map(lambda name: self._key(name, channels[name]), missing)
             self.known |= {name: {"role": "channel", "token": key} for name, key in zip(missing, keys, strict=True)}
         write_private(self._file, json.dumps(self.known, indent=1, ensure_ascii=False))
+
+    def _is_good(self, entry: Mapping[str, str]) -> bool:
+        """Whether intake takes this key: a database made anew has none of those in the file."""
+        if entry.get("role") != "channel":
+            return False
+        headers = {"Authorization": f"Bearer {entry['token']}"}
+        return httpx.get(f"{self._intake}/v1/reconciliation", headers=headers, timeout=10).status_code != 401
 
     def _key(self, name: str, scopes: str) -> str:
         """A new key; of a channel whose key was lost with tokens.json, the next one."""

@@ -87,7 +87,9 @@ class Stack:
         self._finish_servers(with_tables=bool(wanted))
         if wanted:
             self._start_services(wanted)
-            self.book = people.TokenBook(self.run_dir / "tokens.json", self.keys.token_key, self.amends)
+            self.book = people.TokenBook(
+                self.run_dir / "tokens.json", self.keys.token_key, self.amends, self.urls["intake"]
+            )
             with step("tokens and channel keys"):
                 self.book.provide(people.PEOPLE, people.CHANNELS)
 

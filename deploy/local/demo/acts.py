@@ -80,7 +80,7 @@ async def says(world: World, record: str, what: str, text: str) -> None:
 
 
 async def undecodable(world: World, sender: Sender, other: dict[str, Any]) -> None:
-    """A record that no service understands: parked by each that reads its type, shown, discarded with a reason; others go on."""
+    """A record nobody understands: parked by each that reads its type, shown, discarded with a reason; others go on."""
     await _put_undecodable(world)
 
     async def everywhere() -> dict[str, list[dict[str, Any]]] | None:
