@@ -37,21 +37,8 @@ class Debts:
         wait = self.policy.hold.get(kind, 0.0) if hold else 0.0
         if wait and any(row.kind == kind for row in unclaimed(matter, "owed")):
             return
-        row = LetterRow(
-            id=letter_id(trigger, kind, "complainant"),
-            complaint_id=matter.complaint_id,
-            trigger=trigger,
-            kind=kind,
-            state="owed",
-            language=facts.language,
-            automatic=by_person is None,
-            by_person=by_person,
-            decision_id=decision_id,
-            inputs=inputs or {},
-            created_at=now,
-        )
+        row = debt(matter, facts, trigger, kind, now, inputs=inputs, by_person=by_person, decision_id=decision_id)
         matter.letters.append(row)
-        facts.owed = True
         if wait:
             yield Arm(hold_timer(row.id), at=now + timedelta(seconds=wait))
         else:
@@ -112,6 +99,27 @@ class Debts:
         yield from self.write(row, facts, now)
         if row.state == "no_address":
             raise Conflict("There is no e-mail address on record.")
+
+
+def debt(
+    matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *, inputs: dict[str, Any] | None = None,
+    by_person: str | None = None, decision_id: UUID | None = None,
+) -> LetterRow:  # fmt: skip
+    """The ledger's row of a letter that is owed."""
+    facts.owed = True
+    return LetterRow(
+        id=letter_id(trigger, kind, "complainant"),
+        complaint_id=matter.complaint_id,
+        trigger=trigger,
+        kind=kind,
+        state="owed",
+        language=facts.language,
+        automatic=by_person is None,
+        by_person=by_person,
+        decision_id=decision_id,
+        inputs=inputs or {},
+        created_at=now,
+    )
 
 
 def make_ready(row: LetterRow, now: datetime, deadline: float) -> None:

@@ -12,7 +12,7 @@ from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
 from . import promises
 from .context import ANSWER_CLOCKS
-from .debts import HELD_T0, Debts, block, cancel, hold_timer, unclaimed
+from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import Kind, LetterBlocked
 from .model import Contact, Facts, Matter
 from .writer import Writer
@@ -90,6 +90,8 @@ class Notifier:
     ) -> Iterator[Effect]:
         if facts.withdrawn:
             return
+        if not facts.acknowledged:  # the debt stands in the ledger, with what became of it
+            matter.letters.append(debt(matter, facts, facts.trigger, "acknowledgement", now))
         facts.withdrawn, facts.acknowledged, facts.date_owed, facts.reopening = True, True, False, None
         for row in unclaimed(matter):
             cancel(row, "withdrawn")

@@ -130,9 +130,9 @@ def test_withdrawal_cancels_everything_unclaimed_and_nothing_follows_it() -> Non
     assert len(story.matter.letters) == 3
 
 
-def test_a_withdrawal_before_the_acknowledgement_leaves_only_its_confirmation() -> None:
+def test_a_withdrawal_before_the_acknowledgement_is_confirmed_and_the_debt_stands_as_cancelled() -> None:
     story = Story().tell(c.received(), c.withdrawn(), c.triaged(), c.clocks(decision=c.later(days=1))).after(seconds=9)
-    assert story.states() == {"withdrawal_confirmation": "ready"}
+    assert story.states() == {"acknowledgement": "cancelled", "withdrawal_confirmation": "ready"}
 
 
 def test_danger_to_life_blocks_what_is_not_yet_sent_and_leaves_what_a_person_wrote() -> None:
