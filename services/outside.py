@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
+from shared.base.runtime import Service
 from shared.base.security import ROLES
 from shared.events.catalog import SERVICES
 
@@ -37,14 +38,25 @@ by `python -m services.outside`.
 
 
 @cache
-def application(service: str) -> FastAPI:
-    """The web application of a service, composed but not started."""
+def composed(service: str) -> Service:
+    """A service, composed but not started."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     module = import_module(f"services.{service}.app")
     settings = import_module(f"services.{service}.settings").Settings
-    web: FastAPI = module.build(settings()).web
-    return web
+    built: Service = module.build(settings())
+    return built
+
+
+def application(service: str) -> FastAPI:
+    """The web application of a service."""
+    return composed(service).web
+
+
+def consumed(service: str) -> set[str]:
+    """The event types that a service has handlers for."""
+    (consumer,) = (loop.run for loop in composed(service).loops if loop.name == "consumer")
+    return set(consumer.__self__.wanted)  # type: ignore[attr-defined]
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str, frozenset[str] | None, str | None]]:

@@ -33,14 +33,14 @@ def encode_body(payload: Payload) -> bytes:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def headers(
+def attributes(
     *, id: UUID, source: str, type: str, subject: UUID, time: datetime, sequence: int,
     causation_id: UUID | None, traceparent: str | None,
-) -> list[tuple[str, bytes]]:  # fmt: skip
-    """The record headers of one event."""
+) -> dict[str, str]:  # fmt: skip
+    """What the record headers of one event say, by name."""
     named = {
         "ce_specversion": SPEC_VERSION,
         "ce_id": str(id),
@@ -55,6 +55,11 @@ def headers(
         named["ce_causationid"] = str(causation_id)
     if traceparent:
         named["traceparent"] = traceparent
+    return named
+
+
+def headers(named: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    """The record headers of one event."""
     return [(name, value.encode()) for name, value in named.items()]
 
 

@@ -43,7 +43,7 @@ def matrix() -> str:
         lines += [f"## {service} emits", "", "| event | type | consumed by | meaning |", "|---|---|---|---|"]
         for model in emitted_by(service):
             meaning = " ".join((model.__doc__ or "").split("\n\n")[0].split())
-            consumers = ", ".join(CONSUMERS[model])
+            consumers = ", ".join(CONSUMERS[model]) or "readers of the topic"
             lines.append(f"| {model.__name__} | `{model.type}` | {consumers} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
