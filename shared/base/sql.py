@@ -18,9 +18,12 @@ def any_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
     return column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def to_json(value: Any) -> str:
     """JSON text for a jsonb column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _ENCODER.encode(value)
 
 
 @lru_cache(maxsize=1024)  # compiling a type costs more than sending a row

@@ -15,6 +15,7 @@ from shared.base import kafka
 from shared.base.db import Database
 from shared.base.loops import LoopControl
 from shared.base.telemetry import PUBLISHED
+from shared.events import codec
 
 from . import tables as t
 from .unit import Origin
@@ -91,7 +92,7 @@ class Relay:
         for (topic, partition), members in groups.items():
             batch, taken = producer.create_batch(), []
             for row in members:
-                headers = [(name, value.encode()) for name, value in row.headers.items()]
+                headers = codec.headers(row.headers)
                 key = str(row.complaint_id).encode() if row.complaint_id else None
                 if batch.append(key=key, value=row.body, timestamp=None, headers=headers) is None:
                     break  # full: the rest goes in the next round, after these

@@ -126,7 +126,7 @@ class Unit:
         stream.sequence, stream.changed = stream.sequence + 1, True
         n = self._counts[cause, emit.data.type]
         self._counts[cause, emit.data.type] += 1
-        headers = codec.headers(
+        named = codec.attributes(
             id=derived_id(cause, self.service, emit.data.type, n),
             source=self.source,
             type=emit.data.type,
@@ -136,15 +136,15 @@ class Unit:
             causation_id=cause,
             traceparent=event.traceparent if event else None,
         )
-        self.put(self.origin.topic, complaint_id, headers, codec.encode_body(emit.data))
+        self.put(self.origin.topic, complaint_id, named, codec.encode_body(emit.data))
 
     def put_parked(self, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
         """A copy for the dead-letter topic."""
-        self.put(parked_topic(self.origin.topic), complaint_id, headers, body)
-
-    def put(self, topic: str, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
-        """A record for a topic, sent by the relay after the commit."""
         named = {name: value.decode("utf-8", "replace") for name, value in headers}
+        self.put(parked_topic(self.origin.topic), complaint_id, named, body)
+
+    def put(self, topic: str, complaint_id: UUID | None, named: dict[str, str], body: bytes) -> None:
+        """A record for a topic with its headers by name, sent by the relay after the commit."""
         self._outbox.append(
             {"topic": topic, "complaint_id": complaint_id, "headers": named, "body": body, "created_at": self.now}
         )

@@ -81,10 +81,10 @@ async def _send(producer: AIOKafkaProducer, events: list[tuple[UUID, Emit, int]]
     for complaint, emit, sequence in events:
         key = str(complaint).encode()
         batch = batches.setdefault(kafka.partition_of(key, 12), producer.create_batch())
-        headers = codec.headers(
+        named = codec.attributes(
             id=uuid4(), source="/amends/bench/intake", type=emit.data.type, subject=complaint,
             time=datetime.now(UTC), sequence=sequence, causation_id=uuid4(), traceparent=None,
         )  # fmt: skip
-        batch.append(key=key, value=codec.encode_body(emit.data), timestamp=None, headers=headers)
+        batch.append(key=key, value=codec.encode_body(emit.data), timestamp=None, headers=codec.headers(named))
     for partition, batch in batches.items():
         await (await producer.send_batch(batch, TOPIC, partition=partition))

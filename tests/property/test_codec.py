@@ -20,11 +20,11 @@ moments = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2200, 
 
 def record(event: Event[Any]) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
     """The Kafka record of an event."""
-    headers = codec.headers(
+    named = codec.attributes(
         id=event.id, source=event.source, type=event.data.type, subject=event.complaint_id, time=event.time,
         sequence=event.sequence, causation_id=event.causation_id, traceparent=event.traceparent,
     )  # fmt: skip
-    return str(event.complaint_id).encode(), headers, codec.encode_body(event.data)
+    return str(event.complaint_id).encode(), codec.headers(named), codec.encode_body(event.data)
 
 
 @given(
