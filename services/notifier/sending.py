@@ -1,7 +1,8 @@
 """How letters leave: claim what is due, send it over a few connections, settle what became of it.
 
-A letter is `sending` in the database before its first byte leaves. At most two letters per connection are in that
-state, so that a crash leaves few whose fate nobody knows. Those are declared unknown when their lease lapses.
+A letter is `sending` in the database before its first byte leaves. At most two letters per connection are on their
+way, and few wait to be settled, so that a crash leaves few whose fate nobody knows: they are declared unknown when their
+lease lapses.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from .store.outgoing import reason
 
 log = structlog.get_logger()
 PER_CONNECTION = 2
+UNSETTLED = 4
 LAPSE_SECONDS = 5.0
 LINGER = 0.02
 
@@ -86,9 +88,7 @@ class Sender:
     async def _send_loop(self, ctl: LoopControl) -> None:
         while not ctl.stopping:
             ctl.beat()
-            room = self._most - self._unsettled
-            if self._full and room < self._most // 2:
-                room = 0  # a backlog is claimed in halves, not one by one
+            room = self._room()
             claimed = await self._claim(room) if room > 0 else []
             for attempt in claimed:
                 task = asyncio.create_task(self._send(attempt))
@@ -99,6 +99,13 @@ class Sender:
                 await ctl.sleep(1.0)  # woken when letters become ready, or room was made
         if self._flying:
             await asyncio.wait(self._flying)
+
+    def _room(self) -> int:
+        """How many letters may be claimed: a backlog in halves, not one by one, and none while settling lags behind."""
+        room = self._most - len(self._flying)
+        if (self._full and room < self._most // 2) or self._unsettled > UNSETTLED * self._most:
+            return 0
+        return room
 
     async def _claim(self, room: int) -> list[Attempt]:
         async with self.spine.db.transaction() as tx:
@@ -113,6 +120,8 @@ class Sender:
         SEND_SECONDS.observe(time.perf_counter() - started)
         self._done.append(self._judged(attempt, outcome, datetime.now(UTC)))
         self._settler.control.wake.set()
+        if self._full and len(self._flying) <= self._most // 2:
+            self._sender.control.wake.set()
 
     async def _deliver(self, attempt: Attempt) -> Outcome:
         address = safe_address(attempt.address)
