@@ -1,8 +1,8 @@
 """How letters leave: claim what is due, send it over a few connections, settle what became of it.
 
 A letter is `sending` in the database before its first byte leaves. At most two letters per connection are on their
-way, and few wait to be settled, so that a crash leaves few whose fate nobody knows: they are declared unknown when their
-lease lapses.
+way, and few wait to be settled, so that a crash leaves few whose fate nobody knows: when their lease lapses they are
+declared unknown.
 """
 
 import asyncio
