@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -155,7 +156,11 @@ def collect_rarely() -> None:
 def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
     """The main function of a service's process."""
     settings = load(settings_type)
-    service = build(settings)
+    try:
+        service = build(settings)
+    except Refused as refusal:
+        print(f"refused to start: {refusal}", file=sys.stderr)
+        raise SystemExit(78) from None
     configure_logging(service.name, style=settings.log_format, level=settings.log_level)
     declare(service.name)
     log.info("starting", port=settings.http_port)

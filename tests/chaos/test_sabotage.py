@@ -43,9 +43,8 @@ async def test_a_life_of_crashes_leaves_nothing_wrong(scribes: Scribes) -> None:
         assert await scribes.findings() == []
 
 
-@pytest.mark.parametrize("patches", [(), ("sabotage:inbox-off",)])
 async def test_without_the_inbox_what_is_sent_twice_has_two_effects(
-    scribes: Scribes, patches: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    scribes: Scribes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = scribes.world.source()
     delete = source.relay._delete_acked
@@ -58,15 +57,12 @@ async def test_without_the_inbox_what_is_sent_twice_has_two_effects(
         forgotten.append(acked)
 
     monkeypatch.setattr(source.relay, "_delete_acked", forget_once)
-    async with scribes.process(*patches):
+    async with scribes.process("sabotage:inbox-off"):
         await scribes.speak(source, complaints(3), ["one"])
         async with running(source):
             await eventually(lambda: told_by_all(scribes))
             await scribes.quiet()
-    findings = await scribes.findings()
-    if not patches:
-        assert findings == []
-    assert any("was told one 2 times" in f for f in findings) == bool(patches)
+    assert any("was told one 2 times" in f for f in await scribes.findings())
 
 
 async def told_by_all(scribes: Scribes) -> bool:
@@ -135,8 +131,9 @@ async def test_only_another_lock_order_makes_deadlocks(scribes: Scribes, patches
         await scribes.quiet()
         if patches:
             await eventually(lambda: deadlocks(world))
-        assert await scribes.findings() == []
-    assert bool(await deadlocks(world)) == bool(patches)
+        findings = await scribes.findings()
+    assert all("deadlocks" in finding for finding in findings)
+    assert bool(findings) == bool(patches)
     await writer.closed()
 
 

@@ -63,7 +63,8 @@ async def spine_findings(at: Installation, db: asyncpg.Connection, topic: Topic)
         findings += await _left_over(db, service)
         findings += await _positions(db, service, ends)
         findings += await _sequences(db, service, last)
-    return findings
+    deadlocks = await db.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return findings + ([f"{deadlocks} deadlocks"] if deadlocks else [])
 
 
 async def _left_over(db: asyncpg.Connection, service: str) -> list[str]:

@@ -30,11 +30,11 @@ class Customers:
         self._numbers = itertools.count()
         self._headers = house.bearer("web", "service")
 
-    async def complain(self, *, tier: str | None = None, reachable: bool = True) -> UUID:
+    async def complain(self, *, tier: str | None = None, reachable: bool = True, language: str = "") -> UUID:
         """One complaint, accepted; gives its id."""
         n = next(self._numbers)
-        language, words = TEXTS[n % len(TEXTS)]
-        customer = {"name": f"Customer {n}", "language": language}
+        language, words = next(t for t in TEXTS[n % len(TEXTS) :] + TEXTS if t[0] == (language or t[0]))
+        customer = {"name": f"Pat Example{n}", "language": language}
         customer |= {"email": f"customer{n}@example.org"} if reachable else {}
         customer |= {"tier": tier} if tier else {}
         return await self.post({"channel": "web", "customer": customer, "text": words}, str(uuid4()))
