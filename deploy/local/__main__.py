@@ -126,7 +126,7 @@ def addresses(stack: Stack) -> str:
         f"  complaint form   {urls['intake']}/complain",
         f"  desk             {urls['routing']}/desk",
         f"  clocks           {urls['escalation']}/openapi.json",
-        f"  letters          {urls['notifier']}/letters/gallery",
+        f"  letters          {urls['notifier']}/letters/gallery (signed in at the desk)",
         f"  caught mails     {stack.mail_url or 'none: AMENDS_SMTP_URL is used'}",
         f"  tokens           {stack.run_dir / 'tokens.json'}",
         f"  logs             {stack.run_dir / 'logs'}",

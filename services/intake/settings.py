@@ -23,5 +23,4 @@ class Settings(ServiceSettings):
     mail_seconds: float = Field(5.0, gt=0, description="CPU and waiting time for one mail")
     mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
-    time_zone: str = Field("Asia/Shanghai", description="Time zone in which customers' pages write times (IANA name)")
     form_posts: int = Field(60, ge=1, description="Complaints per minute from one address through the form")

@@ -28,7 +28,11 @@ _TOTALS_SECONDS = 5.0
 def read_data(settings: Settings) -> Writer:
     """Languages, rules and policy, checked and tried out. Raises Refused with the first thing that is wrong."""
     try:
-        writer = Writer(language.load_all(), policy.load(settings.notifier_policy), Linter())
+        house = policy.load(settings.notifier_policy)
+        for code, signer in house.house.items():
+            if signer.timezone != settings.time_zones.get(code):
+                raise Refused(f"{code} letters are in {signer.timezone}, AMENDS_TIME_ZONES has another zone for {code}")
+        writer = Writer(language.load_all(), house, Linter())
         specimens.try_out(writer)
     except (policy.PolicyError, language.LanguageError, specimens.Unfit) as error:
         raise Refused(str(error)) from None

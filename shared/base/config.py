@@ -2,8 +2,9 @@
 
 import sys
 from typing import Literal, TypeVar
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.events.envelope import TOPIC
@@ -23,6 +24,10 @@ class ServiceSettings(Settings):
     kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
     token_key: SecretStr = Field(min_length=32, description="Key that signs the bearer tokens of people and services")
     public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
+    time_zones: dict[str, str] = Field(
+        {"zh": "Asia/Shanghai", "en": "Europe/London"},
+        description="JSON: the zone in which people who read a language are told times",
+    )
     http_host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)
     log_format: Literal["console", "json"] = "json"
@@ -39,6 +44,13 @@ class ServiceSettings(Settings):
     park_limit: int = Field(20, ge=1, description="Events parked in ten minutes before the consumer stops itself")
     inbox_days: int = Field(21, ge=1, description="Longer than the topic's retention")
     shutdown_grace: float = Field(25.0, description="How long a stop may take")
+
+    @field_validator("time_zones")
+    @classmethod
+    def _known(cls, zones: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(zones.values()) - available_timezones()):
+            raise ValueError(f"no time zone {', '.join(unknown)}")
+        return zones
 
 
 S = TypeVar("S", bound=Settings)

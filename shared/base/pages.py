@@ -46,8 +46,8 @@ def moment(value: datetime, language: str, zone: str = "UTC") -> str:
 class Pages:
     """The templates of one service, over the shared base page."""
 
-    def __init__(self, service: str, *, zone: str = "UTC") -> None:
-        self.zone = zone
+    def __init__(self, service: str, *, zones: Mapping[str, str]) -> None:
+        """`zones`: language → the zone in which its readers are told times."""
         self.environment = Environment(
             loader=ChoiceLoader([PackageLoader(f"services.{service}"), PackageLoader("shared.base")]),
             autoescape=True,
@@ -55,7 +55,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.filters["moment"] = lambda value, language: moment(value, language, zone)
+        self.environment.filters["moment"] = lambda value, lang: moment(value, lang, zones.get(lang, "UTC"))
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """The page as text. A name that the context lacks is an error, never a hole."""

@@ -74,7 +74,7 @@ class Pages:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.templates = _environment()
-        self.zone = ZoneInfo(desk.settings.time_zone)
+        self.zones = {language: ZoneInfo(name) for language, name in desk.settings.time_zones.items()}
         self.attempts = Throttle(limit=10, seconds=600)
         self.callers = Throttle(limit=200, seconds=600)  # one address may be a whole company, or our own proxy
         self.posts = Throttle(limit=desk.settings.form_posts, seconds=60)
@@ -187,7 +187,9 @@ class Pages:
             body = await cases.body_of(tx, case.complaint_id)
         lang = language_of(request)
         welcome = request.query_params.get("welcome")
-        promised = timeline.promises(case, lang, self.zone)
+        # The customer's zone, not the reader's: the page and the letters name the same hour.
+        zone = self.zones.get(case.origin.language if case.origin else lang) or ZoneInfo("UTC")
+        promised = timeline.promises(case, lang, zone)
         anonymous = case.origin and not case.origin.email and not case.origin.phone
         return self.render(
             request,
@@ -197,8 +199,8 @@ class Pages:
             words=own_words(body or "{}"),
             letters={str(letter.letter_id): letter for letter in letters},
             promised=promised,
-            lines=[(e, timeline.sentence(e.what, e.with_, lang, self.zone)) for e in reversed(case.timeline)],
-            when=lambda moment: timeline.date(moment, lang, self.zone, time=True),
+            lines=[(e, timeline.sentence(e.what, e.with_, lang, zone)) for e in reversed(case.timeline)],
+            when=lambda moment: timeline.date(moment, lang, zone, time=True),
             welcome=welcome,
             again=welcome == "1" and not promised,
             pin=self.desk.links.pin(case.complaint_id) if anonymous else None,

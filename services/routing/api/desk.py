@@ -39,7 +39,7 @@ class DeskPages:
     """The pages' parts."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.work, self.pages = desk, Work(desk), Pages("routing")
+        self.desk, self.work, self.pages = desk, Work(desk), Pages("routing", zones=desk.spine.settings.time_zones)
 
     async def actor(self, request: Request) -> Actor | None:
         """Who is signed in, by cookie or header; None for everybody else."""
