@@ -10,8 +10,9 @@ import yaml
 from services.cli import COMMANDS
 from services.outside import application, routes
 from shared.base.config import ServiceSettings
+from shared.events.catalog import SERVICES
 from shared.spine.cli import AdminSettings, KafkaSettings
-from tests.chart.generate import CHART, MANAGED, SERVICES, UNSUITABLE
+from tests.chart.generate import CHART, MANAGED, UNSUITABLE
 from tests.chart.support import CI, component, of_kind, pods, render, rendered
 
 JOBS = {"migrate": AdminSettings, "topics": KafkaSettings}

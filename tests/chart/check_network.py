@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.generate import SERVICES
+from shared.events.catalog import SERVICES
 from tests.chart.support import Doc, of_kind, pods, render, rendered, selects
 
 NAMESPACE = "service"

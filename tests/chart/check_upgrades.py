@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.generate import CHART, SERVICES
+from shared.events.catalog import SERVICES
+from tests.chart.generate import CHART
 from tests.chart.support import CI, Doc, component, of_kind, pods, render, rendered, selects
 
 # Deployments' selectors cannot be changed in a cluster. These were released: every later chart must render the same.

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.events.catalog import SERVICES
 from tests.chart import samples
-from tests.chart.generate import CHART, SERVICES, generated
+from tests.chart.generate import CHART, generated
 from tests.chart.support import CI, template
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -110,12 +110,13 @@ def servers(host: str = LOOPBACK) -> Iterator[Outside]:
         numbers = {name: ports.get(name) for name in ("postgres", "kafka", "smtp")}
         if host != LOOPBACK:
             stack.callback(Forwarder(host, list(numbers.values())).close)
-        for server in (postgres, broker):
-            server.prepare()
-        for server in (postgres, broker, mail):
+        postgres.prepare()
+        broker.prepare()
+        started: tuple[Postgres | Kafka | Catcher, ...] = (postgres, broker, mail)
+        for server in started:
             server.launch()
             stack.callback(server.child.stop)
-        for server in (postgres, broker, mail):
+        for server in started:
             server.wait_ready()
         local = postgres.create_database("amends")
         yield Outside(

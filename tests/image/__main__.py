@@ -1,7 +1,7 @@
-"""The image with the environment that the chart gives it: `python -m tests.image TAG`.
+"""The image with the environment that the chart gives it: `python -m tests.image`.
 
 Containers have no capabilities, a read-only root file system and the image's own user; PostgreSQL, Kafka and the mail
-catcher are real. ENGINE: docker or podman with its global options.
+catcher are real. IMAGE: its name; ENGINE: docker or podman with its global options.
 """
 
 import json
@@ -18,9 +18,10 @@ from typing import Any
 import httpx
 
 from deploy.local.ports import LOOPBACK
-from tests.chart.generate import CHART, SERVICES
+from shared.events.catalog import SERVICES
+from tests.chart.generate import CHART
 from tests.chart.support import component, of_kind, pods, render
-from tests.cluster.facts import facts
+from tests.cluster.facts import answered
 from tests.cluster.outside import DEPLOYMENT, Outside, servers
 from tests.cluster.table import Table, expect, wait_until
 
@@ -165,13 +166,16 @@ def serve(table: Table, box: Containers, outside: Outside) -> None:
         report = json.loads(sender.communicate(timeout=120)[0])
         accepted = set(report["accepted"])
         expect(len(accepted) == 120 and not report["refused"] and not report["gave_up"], str(report)[-200:])
-        wait_until(lambda: not facts(outside).unanswered(accepted), 60, "letters are missing")
-        seen = facts(outside)
+        seen = answered(outside, accepted, 60)
         expect(not seen.lost(accepted) and not seen.doubled(), f"lost {seen.lost(accepted)}, {seen.doubled()}")
         said.append(f"120 accepted and acknowledged once, {report['repeated']} requests repeated")
 
 
-def main(image: str) -> int:
+def main() -> int:
+    image = os.environ.get("IMAGE", "")
+    if not image:
+        print("amends: IMAGE must be set: see deploy/k8s/README.md", file=sys.stderr)
+        return 2
     table = Table()
     with servers() as outside:
         box = Containers(image, outside)
@@ -185,4 +189,4 @@ def main(image: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main())

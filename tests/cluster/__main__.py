@@ -1,0 +1,255 @@
+"""The chart on a real cluster: `make cluster-test`.
+
+KUBECONFIG names the cluster, IMAGE the image as its nodes have it, HOST_ADDRESS this machine as its pods reach it:
+PostgreSQL, Kafka and a mail server run here, outside the cluster. Everything happens in two namespaces of its own,
+which are removed at the end. Prints a table; exit 1 when a step failed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from shared.events.catalog import SERVICES
+from tests.chart.generate import CHART
+from tests.cluster.facts import answered, facts
+from tests.cluster.kube import Kube
+from tests.cluster.outside import DEPLOYMENT, Outside, servers
+from tests.cluster.table import Table, expect, wait_until
+
+ROOT = CHART.parents[2]
+RELEASE = "amends"
+HOG = "import time; x = bytearray(900 << 20); time.sleep(5)"
+SPIN = "import time; end = time.time() + 90\nwhile time.time() < end: pass"
+
+
+class Trial:
+    """One run on the cluster."""
+
+    def __init__(self, kube: Kube, foreign: Kube, outside: Outside, folder: Path, image: str) -> None:
+        self.kube, self.foreign, self.outside, self.folder = kube, foreign, outside, folder
+        self.accepted: set[str] = set()
+        repository, _, tag = image.rpartition(":")
+        only_here = [{"ipBlock": {"cidr": f"{outside.host}/32"}}]
+        values = {
+            "deploymentId": DEPLOYMENT,
+            "publicUrl": "https://complaints.example.com",
+            "image": {"repository": repository, "tag": tag},
+            "secret": {"create": True, "values": outside.secret()},
+            "database": {"connectionLimit": 190},
+            "kafka": {"bootstrap": outside.kafka, "replication": 1},
+            "defaults": {
+                "replicas": 1,
+                "resources": {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
+            },
+            "services": {"intake": {"replicas": 2}},
+            "networkPolicy": {
+                "dns": {"peers": []},
+                "database": {"peers": only_here, "port": outside.ports["postgres"]},
+                "kafka": {"peers": only_here, "port": outside.ports["kafka"]},
+                "smtp": {"peers": only_here, "port": outside.ports["smtp"]},
+            },
+            "tests": {"email": "probe@example.com", "seconds": 90},
+        }
+        self.values = folder / "values.json"
+        self.values.write_text(json.dumps(values))
+
+    def upgrade(self, *sets: str, chart: Path = CHART, options: tuple[str, ...] = (), check: bool = True) -> str:
+        """helm upgrade --install --wait."""
+        given = [part for value in sets for part in ("--set-json", value)]
+        command = ("upgrade", "--install", RELEASE, str(chart), "-f", str(self.values), "--wait", *given, *options)
+        return self.kube.helm(*command, *(() if "--timeout" in options else ("--timeout", "240s")), check=check)[1]
+
+    @contextmanager
+    def complaints(self, number: int, rate: float) -> Iterator[dict[str, Any]]:
+        """Complaints come in through the Service while the block runs; afterwards the client's report is filled."""
+        name = f"client-{int(time.time() * 10)}"
+        labels = {
+            "app.kubernetes.io/name": "amends",
+            "app.kubernetes.io/instance": RELEASE,
+            "app.kubernetes.io/component": "test",
+        }
+        secret = {"secretKeyRef": {"name": f"{RELEASE}-secrets", "key": "token-key"}}
+        self.kube.start(
+            name,
+            ["python", "/checks/client.py", f"http://{RELEASE}-intake:8000", str(number), str(rate)],
+            labels=labels,
+            env=[{"name": "AMENDS_TOKEN_KEY", "valueFrom": secret}],
+            scripts="client",
+        )
+        wait_until(lambda: self.kube.phase(name) != "Pending", 60, "the client did not start")
+        report: dict[str, Any] = {}
+        yield report
+        wait_until(lambda: self.kube.phase(name) == "Succeeded", number / rate + 120, "the client did not end")
+        report |= json.loads(self.kube.run("logs", name)[1].strip().splitlines()[-1])
+        self.kube.run("delete", "pod", name, "--wait=false")
+
+    def judge(self, report: dict[str, Any], number: int) -> str:
+        """Nothing lost, nothing doubled, everything acknowledged. Raises Refuted."""
+        accepted = set(report["accepted"])
+        self.accepted |= accepted
+        bad = {key: report[key] for key in ("refused", "gave_up") if report[key]}
+        expect(len(accepted) == number and not bad, f"{len(accepted)} of {number} accepted, {bad}")
+        seen = answered(self.outside, accepted, 120)
+        expect(not seen.lost(self.accepted), f"lost {len(seen.lost(self.accepted))}")
+        expect(not seen.doubled(), f"doubled {seen.doubled()}")
+        return f"{number} complaints accepted and acknowledged once, {report['repeated']} requests repeated"
+
+
+def first_chart(folder: Path) -> Path:
+    """The chart as it was first committed."""
+    found = subprocess.run(
+        ["git", "log", "--diff-filter=A", "--format=%H", "--", "deploy/k8s/amends/Chart.yaml"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()[-1]  # fmt: skip
+    packed = subprocess.run(["git", "archive", found, "deploy/k8s/amends"], cwd=ROOT, capture_output=True, check=True)
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "deploy/k8s/amends"
+
+
+def install(table: Table, trial: Trial) -> None:
+    kube = trial.kube
+    with table.step('helm install --wait of the first chart, in a namespace that enforces "restricted"') as said:
+        trial.upgrade(chart=first_chart(trial.folder))
+        said.append(", ".join(f"{name} {len(kube.ready(name))} ready" for name in SERVICES))
+    with table.step("complaints while it is upgraded to this chart, every pod replaced") as said:
+        before = {name: set(kube.ready(name)) for name in SERVICES}
+        with trial.complaints(150, 4) as report:
+            trial.upgrade('defaults.podAnnotations={"example.com/rolled": "1"}')
+        expect(all(not before[name] & set(kube.ready(name)) for name in SERVICES), "some pods stayed")
+        said.append(trial.judge(report, 150))
+    with table.step("helm test: ready, complaint-roundtrip") as said:
+        kube.helm("test", RELEASE, "--timeout", "180s")
+        mails = [mail for mail in trial.outside.mail.messages(brief=True) if mail["to"] == ["probe@example.com"]]
+        expect(len(mails) == 1, f"{len(mails)} mails caught")
+        said.append("acknowledgement caught at the mail server")
+
+
+def break_things(table: Table, trial: Trial) -> None:
+    kube = trial.kube
+    with table.step("upgrade to an image that does not exist: keeps serving, --atomic rolls back") as said:
+        with trial.complaints(40, 1) as report:
+            said.append(
+                trial.upgrade(
+                    'image.tag="no-such"', "jobs.migrate=false", 'kafka.topicBy="none"',
+                    options=("--atomic", "--timeout", "40s"), check=False,
+                ).strip().splitlines()[-1][:120]
+            )  # fmt: skip
+        status = json.loads(kube.helm("status", RELEASE, "-o", "json")[1])
+        expect(status["info"]["status"] == "deployed", status["info"]["status"])
+        expect("Rollback" in status["info"]["description"], status["info"]["description"])
+        said.append(trial.judge(report, 40))
+    with table.step("helm rollback to the release before") as said:
+        revisions = json.loads(kube.helm("history", RELEASE, "-o", "json")[1])
+        back = [r["revision"] for r in revisions if r["status"] == "superseded"][-1]
+        kube.helm("rollback", RELEASE, str(back), "--wait", "--timeout", "240s")
+        said.append(f"to revision {back}")
+    with table.step("pods killed while complaints come in: all four services, one after the other") as said:
+        with trial.complaints(80, 3) as report:
+            for name in SERVICES:
+                kube.run("delete", "pod", kube.ready(name)[0], "--force", "--grace-period=0")
+                wait_until(lambda n=name: bool(kube.ready(n)), 90, f"{name} did not come back")
+        said.append(trial.judge(report, 80))
+    with table.step("an eviction that the budget allows, and one that it refuses") as said:
+        wait_until(lambda: len(kube.ready("intake")) == 2, 90, "two pods of intake are not ready")
+        one, other = kube.ready("intake")
+        expect(kube.evict(one), "the first was refused")
+        expect(not kube.evict(other), "the second was granted while the first was away")
+        wait_until(lambda: len(kube.ready("intake")) == 2, 90, "the evicted pod was not replaced")
+        expect(kube.evict(other), "refused although two pods were ready")
+        said.append("granted, refused while one pod was away, granted again")
+    with table.step("more memory than the limit: killed, back, nothing lost") as said:
+        pod = kube.ready("notifier")[0]
+        with trial.complaints(30, 2) as report:
+            code, _ = kube.run("exec", pod, "--", "python", "-c", HOG, check=False)
+            expect(code != 0, "900 MiB were allowed in 512")
+        said.append(f"exit code {code}; {trial.judge(report, 30)}")
+
+
+def network(table: Table, trial: Trial) -> None:
+    kube, outside = trial.kube, trial.outside
+    trial.foreign.start("stranger", ["python", "-c", "import time; time.sleep(3600)"], labels={"app": "stranger"})
+    wait_until(lambda: trial.foreign.phase("stranger") == "Running", 60, "the stranger did not start")
+    services = {s["metadata"]["name"]: s["spec"]["clusterIP"] for s in kube.get("services")}
+    pods = {name: kube.ready(name)[0] for name in SERVICES}
+    flows: list[tuple[Kube, str, str, int, bool]] = []
+    for name in SERVICES:
+        flows += [
+            (kube, name, outside.host, outside.ports["postgres"], True),
+            (kube, name, outside.host, outside.ports["kafka"], True),
+            (kube, name, outside.host, outside.ports["smtp"], name == "notifier"),
+            (kube, name, services[f"{RELEASE}-{'routing' if name == 'intake' else 'intake'}"], 8000, False),
+            (kube, name, "10.96.0.1", 443, False),
+            (trial.foreign, "stranger", services[f"{RELEASE}-{name}"], 8000, False),
+        ]
+    with table.step("network policies, both ways, from a foreign pod too") as said:
+        wrong = [
+            f"{source} → {host}:{port} is {'refused' if allowed else 'open'}"
+            for where, source, host, port, allowed in flows
+            if where.connects(pods.get(source, source), host, port) is not allowed
+        ]
+        expect(not wrong, "; ".join(wrong))
+        said.append(f"{len(flows)} connections tried, {sum(f[4] for f in flows)} allowed")
+
+
+def scale(table: Table, trial: Trial) -> None:
+    kube, name = trial.kube, "the HPA adds pods under load and stays within its bounds"
+    if kube.run("get", "--raw", "/apis/metrics.k8s.io/v1beta1/pods", check=False)[0]:
+        table.skip(name, "the cluster has no metrics server")
+        return
+    with table.step(name) as said:
+        scaling = {"by": "hpa", "min": 1, "max": 3, "cpuPercent": 50, "calmSeconds": 0}
+        trial.upgrade(f"services.routing.autoscaling={json.dumps(scaling)}")
+        pod = kube.ready("routing")[0]
+        kube.run("exec", pod, "--", "sh", "-c", f"python -c '{SPIN}' >/dev/null 2>&1 &")
+        took = wait_until(lambda: len(kube.ready("routing")) >= 2, 240, "no second pod")
+        expect(len(kube.pods("routing")) <= 3, "more than max")
+        said.append(f"second pod after {took:.0f} s")
+
+
+def leave(table: Table, trial: Trial) -> None:
+    kube = trial.kube
+    with table.step("helm uninstall leaves nothing") as said:
+        kube.helm("uninstall", RELEASE, "--wait", "--timeout", "120s")
+        kinds = "all,configmaps,secrets,serviceaccounts,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
+        wait_until(lambda: not kube.get(kinds, "-l", f"app.kubernetes.io/instance={RELEASE}"), 60, "something is left")
+        said.append("no object with the release's label")
+    with table.step("all complaints of the run are held once") as said:
+        seen = facts(trial.outside)
+        expect(not seen.lost(trial.accepted) and not seen.doubled(), "lost or doubled")
+        said.append(f"{len(trial.accepted)} complaints, {sum(seen.mails.values())} mails")
+
+
+def main() -> int:
+    given = {name: os.environ.get(name, "") for name in ("KUBECONFIG", "IMAGE", "HOST_ADDRESS")}
+    if missing := [name for name, value in given.items() if not value]:
+        print(f"amends: {', '.join(missing)} must be set: see deploy/k8s/README.md", file=sys.stderr)
+        return 2
+    table = Table()
+    kube, foreign = Kube("amends-test", given["IMAGE"]), Kube("amends-test-foreign", given["IMAGE"])
+    with tempfile.TemporaryDirectory() as folder, servers(given["HOST_ADDRESS"]) as outside:
+        try:
+            for each in (kube, foreign):
+                each.make_namespace()
+            kube.config("client", Path(__file__).with_name("client.py"))
+            trial = Trial(kube, foreign, outside, Path(folder), given["IMAGE"])
+            for part in (install, break_things, network, scale, leave):
+                part(table, trial)
+        finally:
+            kube.helm("uninstall", RELEASE, check=False)
+            for each in (kube, foreign):
+                each.run("delete", "namespace", each.namespace, "--wait=false", check=False)
+    return table.print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
