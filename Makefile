@@ -47,7 +47,8 @@ image: $(READY) ## build the container image, hold its size, list what is in it 
 chart-test: $(READY) ## the chart without a cluster: two Helms, three Kubernetes, policies, wrong values
 	@$(PY) -m pytest tests/chart -o python_files="check_*.py" $(ARGS)
 
-cluster-test: $(READY) ## the chart on the cluster of KUBECONFIG, in a namespace of its own
+cluster-test: $(READY) ## the image, then the chart on the cluster of KUBECONFIG (IMAGE, HOST_ADDRESS, ENGINE)
+	@$(PY) -m tests.image
 	@$(PY) -m tests.cluster
 
 clean: ## remove this checkout's data, logs and caches (the environment stays)
