@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from deploy.local.stack import Stack
 from tests.bench import measure, servers, stages
 
 RATE, SECONDS, STEP_SECONDS, WARM_SECONDS = 200.0, 60.0, 20.0, 10.0
+ACKNOWLEDGEMENTS = "SELECT reference, id FROM notifier.letter WHERE kind = 'acknowledgement'"
 FIRST_TRY, CLOSE_ENOUGH = 300.0, 1.1
 DRAIN_SECONDS = 2.0
 HANDLERS = 40
@@ -132,12 +134,12 @@ class MailServer:
     pid: int
     file: Path
 
-    def arrived(self) -> dict[str, list[float]]:
-        """Reference → when its mails came."""
-        found: dict[str, list[float]] = {}
+    def arrived(self) -> dict[str, list[tuple[float, str]]]:
+        """Reference → time and Message-ID of its mails, as they came."""
+        found: dict[str, list[tuple[float, str]]] = {}
         for line in self.file.read_text().splitlines():
-            at, reference, _ = line.split("\t")
-            found.setdefault(reference, []).append(float(at))
+            at, reference, message_id = line.split("\t")
+            found.setdefault(reference, []).append((float(at), message_id))
         return found
 
 
@@ -179,7 +181,7 @@ class Bench:
             accepted=len(accepted),
             refused=sum(said["statuses"].values()) - len(accepted),
             accept=[answered - due for _, due, answered in accepted],
-            ack=[arrived[r][0] - answered for r, _, answered in accepted if r in arrived],
+            ack=[arrived[r][0][0] - answered for r, _, answered in accepted if r in arrived],
             drained=drained,
             cpu=said["cpu"],
         )
@@ -219,10 +221,16 @@ class Bench:
         return {row["reference"] for row in rows}
 
     async def read_back(self) -> None:
-        """Nothing was lost, nothing doubled."""
+        """Nothing was lost, nothing doubled, and the first mail of each complaint was its acknowledgement."""
         arrived, withheld = self.sink.arrived(), await self._withheld()
-        doubled = [r for r in self._accepted if len(arrived.get(r, ())) > 1]
-        missing = self._accepted - arrived.keys() - withheld
+        came = Counter(message_id for mails in arrived.values() for _, message_id in mails)
+        doubled = [message_id for message_id, n in came.items() if n > 1]
+        rows = await servers.execute(self.stack, ACKNOWLEDGEMENTS)
+        acknowledgements = {row["reference"]: f"<{row['id']}@" for row in rows}
+        first = {r: mails[0][1] for r, mails in arrived.items()}
+        missing = {
+            r for r in self._accepted - withheld if not first.get(r, "").startswith(acknowledgements.get(r, "?"))
+        }
         measure.say(f"{len(self._accepted)} accepted in all, {len(withheld)} letters withheld by the gate")
         announced = await servers.announced(self.stack)
         if doubled or missing or announced != len(self._accepted):

@@ -1,6 +1,6 @@
 """A lean mail server that notes when each mail arrived. `python -m tests.bench.sink FILE` prints its port and serves.
 
-FILE gets one line per mail: the time at which its content had come, its reference (from Reply-To), and its subject.
+FILE gets one line per mail: the time at which its content had come, its reference (from Reply-To), and its Message-ID.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import uvloop
 
 FLUSH_SECONDS = 0.1
 _REFERENCE = re.compile(rb"^Reply-To: [^\r\n]*?\+([^@\s]+)@", re.MULTILINE | re.IGNORECASE)
-_SUBJECT = re.compile(rb"^Subject: ([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
+_MESSAGE_ID = re.compile(rb"^Message-ID: ([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _END = b"\r\n.\r\n"
 _ANSWERS = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n", b"EHLO": b"250-sink\r\n250 8BITMIME\r\n"}
 
@@ -57,10 +57,9 @@ class Sink(asyncio.Protocol):
         self._in_content = False
         self._transport.write(b"250 kept\r\n")
         head = content[:2000]
-        reference, subject = _REFERENCE.search(head), _SUBJECT.search(head)
-        self._arrived.append(
-            f"{now:.6f}\t{reference[1].decode() if reference else '?'}\t{subject[1].decode() if subject else '?'}\n"
-        )
+        reference, message_id = _REFERENCE.search(head), _MESSAGE_ID.search(head)
+        names = (found[1].decode() if found else "?" for found in (reference, message_id))
+        self._arrived.append("\t".join((f"{now:.6f}", *names)) + "\n")
 
 
 async def main(file: Path) -> None:
