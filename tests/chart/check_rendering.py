@@ -3,13 +3,14 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.chart.generate import CHART, generated
-from tests.chart.support import CI, HELMS, helm, of_kind, pods, render, template
+from tests.chart.support import CI, HELMS, helm, of_kind, pods, render, rendered, template
 from tests.chart.tools import tool
 
 
@@ -99,3 +100,18 @@ def test_the_dockerfile_is_clean() -> None:
         [tool("hadolint"), CHART.parents[1] / "Dockerfile"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_image_runs_as_the_number_that_the_chart_names() -> None:
+    lines = (CHART.parents[1] / "Dockerfile").read_text().splitlines()
+    users = [line.removeprefix("USER ") for line in lines if line.startswith("USER ")]
+    assert users == ["10001:10001"]
+    contexts = [pod["spec"]["securityContext"] for _, pod in pods(rendered("minimal"))]
+    assert {f"{c['runAsUser']}:{c['runAsGroup']}" for c in contexts} == set(users)
+
+
+def test_chart_image_and_project_have_one_version() -> None:
+    project = tomllib.loads((CHART.parents[2] / "pyproject.toml").read_text())["project"]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == project["version"]
+    images = {c["image"] for _, pod in pods(rendered("minimal")) for c in pod["spec"]["containers"]}
+    assert images == {f"amends:{project['version']}"}

@@ -180,6 +180,7 @@ def network(table: Table, trial: Trial) -> None:
     trial.foreign.start("stranger", ["python", "-c", "import time; time.sleep(3600)"], labels={"app": "stranger"})
     wait_until(lambda: trial.foreign.phase("stranger") == "Running", 60, "the stranger did not start")
     services = {s["metadata"]["name"]: s["spec"]["clusterIP"] for s in kube.get("services")}
+    api = kube.run("get", "service", "kubernetes", "--namespace=default", "-o", "jsonpath={.spec.clusterIP}")[1]
     pods = {name: kube.ready(name)[0] for name in SERVICES}
     flows: list[tuple[Kube, str, str, int, bool]] = []
     for name in SERVICES:
@@ -188,7 +189,7 @@ def network(table: Table, trial: Trial) -> None:
             (kube, name, outside.host, outside.ports["kafka"], True),
             (kube, name, outside.host, outside.ports["smtp"], name == "notifier"),
             (kube, name, services[f"{RELEASE}-{'routing' if name == 'intake' else 'intake'}"], 8000, False),
-            (kube, name, "10.96.0.1", 443, False),
+            (kube, name, api, 443, False),
             (trial.foreign, "stranger", services[f"{RELEASE}-{name}"], 8000, False),
         ]
     with table.step("network policies, both ways, from a foreign pod too") as said:
