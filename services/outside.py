@@ -5,7 +5,6 @@ command line: no service imports it.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -40,11 +39,9 @@ by `python -m services.outside`.
 @cache
 def composed(service: str) -> Service:
     """A service, composed but not started."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     module = import_module(f"services.{service}.app")
     settings = import_module(f"services.{service}.settings").Settings
-    built: Service = module.build(settings())
+    built: Service = module.build(settings(**{n.removeprefix("AMENDS_").lower(): v for n, v in ENVIRONMENT.items()}))
     return built
 
 

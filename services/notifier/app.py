@@ -1,7 +1,5 @@
 """The notifier, composed."""
 
-from prometheus_client import REGISTRY
-
 from shared.base.db import is_transient
 from shared.base.errors import Refused
 from shared.base.loops import Loop, LoopControl
@@ -15,7 +13,7 @@ from . import api, language, policy, specimens
 from .debts import Debts
 from .handlers import Notifier
 from .lint import Linter
-from .metrics import Totals
+from .metrics import TOTALS
 from .model import Matter
 from .sending import Identity, Sender
 from .settings import Settings
@@ -61,21 +59,18 @@ def build(settings: Settings) -> Service:
         spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
         lease=settings.letter_lease,
     )  # fmt: skip
-    totals = Totals()
-    REGISTRY.register(totals)
 
     async def count(ctl: LoopControl) -> None:
         while not ctl.stopping:
             try:
                 async with spine.db.read() as tx:
-                    totals.update(await reading.totals(tx), await reading.states(tx))
+                    TOTALS.update(await reading.totals(tx), await reading.states(tx))
             except Exception as error:
                 if not is_transient(error):
                     raise
             await ctl.sleep(_TOTALS_SECONDS)
 
     async def closed() -> None:
-        REGISTRY.unregister(totals)
         await pool.close()
         await spine.closed()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from time import time
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -49,3 +49,7 @@ class Totals(Collector):
         yield GaugeMetricFamily(
             "amends_letters_collected_timestamp_seconds", "When these were read", value=self._read_at
         )
+
+
+TOTALS = Totals()
+REGISTRY.register(TOTALS)

@@ -105,7 +105,7 @@ async def test_who_may_look(web: FastAPI) -> None:
 
 async def test_the_gallery_shows_every_letter_in_both_languages(web: FastAPI) -> None:
     for language in ("zh", "en"):
-        async with client(web, None) as http:
+        async with client(web) as http:
             answer = await http.get("/letters/gallery", params={"lang": language})
         assert answer.status_code == 200
         page = answer.text

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 _ANY = re.compile(r"\d{4}|@|\d[ -]\d")
-_CARD = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")
-_ID_ZH = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
-_MOBILE_ZH = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+# Not inside a longer run of letters and digits: such a run is a token, as in the link to the customer's own page.
+_CARD = re.compile(r"(?<![A-Za-z\d-])\d(?:[ -]?\d){12,18}(?![A-Za-z\d-])")
+_ID_ZH = re.compile(r"(?<![A-Za-z\d])\d{17}[\dXx](?![A-Za-z\d])")
+_MOBILE_ZH = re.compile(r"(?<![A-Za-z\d])1[3-9]\d{9}(?![A-Za-z\d])")
 _ABROAD = re.compile(r"(?<![\w+])\+\d(?:[ ()-]?\d){7,14}(?!\d)")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PLATE = re.compile(
