@@ -66,7 +66,7 @@ MUST_NOT_FIRE = [
     ("G6", "zh", "手机内部主板已经更换。"),
     ("G5", "en", "The phone with IMEI 490154203237518 was tested."),
     ("G5", "en", "Your order 20417000000000000012 arrived."),
-    ("G5", "en", "See https://care.example/track/AM-7K2M9Q4T1C?t=ty5rov.a13912345678e0f4111111111111111d2 at any time."),
+    ("G5", "en", "See https://care.example/track/AM-7K2M9Q4T1C?t=ty5.a13912345678e0f4111111111111111d2 any time."),
     ("G9", "en", "The temperature of the room was 30 degrees."),
     ("G9", "zh", "您办理的是个性化套餐。"),
     ("E10", "en", "The phone has a two-year guarantee."),
