@@ -9,6 +9,7 @@ The service runs in a fork of this process, which has imported it and nothing el
 When the fork was killed, the next life begins at once and reads the patches anew. SIGHUP begins another life, politely.
 """
 
+import ctypes
 import importlib
 import os
 import runpy
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from deploy.local.guard import PR_SET_PDEATHSIG
 from tests.support import boundaries, sabotage
 
 PATCHES = "patches"
@@ -53,6 +55,8 @@ def keep(module: str, room: Path) -> int:
         again = False
         life = os.fork()
         if not life:
+            # The launcher's request holds for this process; a fork has to make its own.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             prepare(room)
             runpy.run_module(module, run_name="__main__")
             return 0
