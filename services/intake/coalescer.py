@@ -1,4 +1,4 @@
-"""Many posts, one transaction. It flushes at once when idle; what comes while a flush runs is the next batch.
+"""Many posts, one transaction. It flushes at once when idle; what comes while flushes run is the next batch.
 
 No timer and no waiting: under load requests gather behind the commit by themselves, and a lone caller pays nothing.
 The flush runs in its own task, so a client that goes away undoes nothing.
@@ -27,6 +27,9 @@ from .store import cases, entries
 
 log = structlog.get_logger()
 BATCH = Histogram("amends_accept_batch_rows", "Posts per transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+# A transaction mostly waits for the database. While one does, enough new posts are worth another one beside it.
+LANES = 3
+WORTH_A_LANE = 16
 WAITING = Gauge("amends_accept_waiting", "Posts that wait for their transaction")
 
 
@@ -71,21 +74,29 @@ class Coalescer:
 
     async def run(self, control: LoopControl) -> None:
         """Flush until stopped; what waits then is still flushed."""
+        flights: set[asyncio.Task[None]] = set()
+
+        def landed(flight: asyncio.Task[None]) -> None:
+            flights.discard(flight)
+            self._wake.set()
+
         while True:
             control.beat()
-            if batch := self._take():
-                await self._answer(batch)
-            elif control.stopping:
+            if self._queue and len(flights) < LANES and len(self._queue) >= WORTH_A_LANE * len(flights):
+                flight = asyncio.create_task(self._answer(self._take()))
+                flights.add(flight)
+                flight.add_done_callback(landed)
+            elif control.stopping and not self._queue and not flights:
                 return
             else:
                 await self._idle(control)
 
     async def _idle(self, control: LoopControl) -> None:
-        self._wake.clear()
         waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(control.wake.wait())]
         _, pending = await asyncio.wait(waits, timeout=5, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
+        self._wake.clear()
         control.wake.clear()
 
     def _take(self) -> list[_Waiting]:
