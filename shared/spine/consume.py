@@ -31,7 +31,7 @@ from .unit import Unit, Work
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-MAX_LINGER = 0.025
+LINGER = 0.025
 _CLAIM = text(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
@@ -70,11 +70,12 @@ class Consumer(Generic[S]):
     def __init__(
         self, work: Work[S], handlers: Handlers[S], *, bootstrap: str, max_records: int, park_limit: int,
         instance: str | None = None, session_timeout: float = 10.0, accept_older_database: bool = False,
+        linger: float = LINGER,
     ) -> None:  # fmt: skip
         self.work, self.handlers = work, handlers
         self.wanted = {model.type for model in handlers}
         self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
-        self.instance, self.session_timeout = instance, session_timeout
+        self.instance, self.session_timeout, self.linger = instance, session_timeout, linger
         self._next: dict[int, int] = {}
         self._tripped = False
         self._refused: OutOfRange | None = None
@@ -127,7 +128,7 @@ class Consumer(Generic[S]):
             # Cost is per wake-up: when small polls come back to back, wait a little so that one serves more events.
             busy = busy + 1 if handled and 2 * len(records) < self.max_records else 0
             if busy > 1:
-                await asyncio.sleep(min(MAX_LINGER, 0.005 * busy))
+                await asyncio.sleep(min(self.linger, self.linger / 3 * busy))
 
     async def _taken(self, client: AIOKafkaConsumer, polled: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
         """The records to look at: from our position on, which must not lie before what the topic still holds."""

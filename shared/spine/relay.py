@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 ROUND_ROWS = 500
 ACK_TIMEOUT = 5.0
-LINGER = 0.010
+LINGER = 0.010  # a round costs the same for one row as for many
 FIRST_BACKOFF = 0.1
 _ONE_SENDER = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.relay.' || current_schema(), 0))")
 _DELETE = text("DELETE FROM outbox WHERE seq = ANY(CAST(:seqs AS bigint[]))")
@@ -61,7 +61,7 @@ class Relay:
                 if sent:
                     ctl.beat()
                     if not ctl.stopping:
-                        await asyncio.sleep(LINGER if sent > 1 else 0)
+                        await asyncio.sleep(LINGER)
                 else:
                     await ctl.sleep(0.5)
         finally:

@@ -11,7 +11,7 @@ from shared.base.loops import Loop, LoopControl
 from shared.migrations.run import heads
 
 from . import tables as t
-from .consume import Consumer
+from .consume import LINGER, Consumer
 from .effects import Handlers, S, Store, TimerHandler
 from .parking import Drain
 from .relay import Relay
@@ -36,7 +36,9 @@ class Spine(Generic[S]):
         store: Store[S],
         handlers: Handlers[S],
         on_timer: TimerHandler[S] | None = None,
+        linger: float = LINGER,
     ) -> None:
+        """`linger`: seconds between polls that come back to back; long where nobody waits for what is consumed."""
         self.settings, self.service = settings, service
         self.db = Database(
             settings.database_url.get_secret_value(), service, work_pool=settings.work_pool, api_pool=settings.api_pool
@@ -53,6 +55,7 @@ class Spine(Generic[S]):
             instance=settings.instance,
             session_timeout=settings.session_timeout,
             accept_older_database=settings.accept_older_database,
+            linger=linger,
         )
         self.drain: Drain[S] = Drain(self.work, self.consumer.apply, self.consumer.wanted)
         self.timers = Timers(self.work, on_timer, backlog_wait=settings.backlog_wait) if on_timer else None
