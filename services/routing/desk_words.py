@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -151,7 +152,9 @@ def _labels() -> Mapping[str, list[str]]:
 class Words:
     """All words of one language."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, zones: Mapping[str, str]) -> None:
+        """`zones`: language → the zone in which its readers are told times."""
+        self._zone = ZoneInfo(zones.get(language, "UTC"))
         self.language, self._n = language, 0 if language == "zh" else 1
 
     def t(self, key: str, **values: Any) -> str:
@@ -210,6 +213,7 @@ class Words:
 
     def short(self, at: datetime) -> str:
         """A day and time within the year, as a list shows them."""
+        at = at.astimezone(self._zone)
         return f"{at.month}月{at.day}日 {at:%H:%M}" if self.language == "zh" else f"{at.day} {at:%b %H:%M}"
 
     def left(self, due: datetime, now: datetime) -> str:

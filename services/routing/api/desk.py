@@ -39,7 +39,8 @@ class DeskPages:
     """The pages' parts."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.work, self.pages = desk, Work(desk), Pages("routing", zones=desk.spine.settings.time_zones)
+        self.zones = desk.spine.settings.time_zones
+        self.desk, self.work, self.pages = desk, Work(desk), Pages("routing", zones=self.zones)
 
     async def actor(self, request: Request) -> Actor | None:
         """Who is signed in, by cookie or header; None for everybody else."""
@@ -52,7 +53,7 @@ class DeskPages:
     def page(self, request: Request, name: str, actor: Actor | None, status: int = 200, **context: Any) -> HTMLResponse:
         """A page in the caller's language, which is remembered when it was chosen."""
         language = _language(request)
-        values = {"w": Words(language), "actor": actor, "now": datetime.now(UTC), **context}
+        values = {"w": Words(language, self.zones), "actor": actor, "now": datetime.now(UTC), **context}
         answer = self.pages.response(request, f"desk/{name}.html", values, status=status, language=language)
         if request.query_params.get("lang") == language:
             answer.set_cookie(LANGUAGE, language, max_age=31_536_000, httponly=True, samesite="strict")
@@ -73,7 +74,7 @@ class DeskPages:
         self, request: Request, actor: Actor, complaint_id: UUID, *, refusal: Problem | None = None, opened: str = ""
     ) -> HTMLResponse:
         """One case with what can be done about it now."""
-        words = Words(_language(request))
+        words = Words(_language(request), self.zones)
         seen = await deskviews.case(self.desk, request, actor, complaint_id, words)
         message = words.t("done") if "done" in request.query_params else None
         if refusal is not None:
@@ -99,7 +100,7 @@ class DeskPages:
         refusal: Problem | None = None,
     ) -> HTMLResponse:
         """The decision's form with what was typed so far."""
-        words = Words(_language(request))
+        words = Words(_language(request), self.zones)
         case = await self.desk.case(complaint_id)
         if not states.possible(case.state, "decide"):
             return await self.case(request, actor, complaint_id, refusal=states.refusal(case.state, "decide"))
