@@ -17,22 +17,21 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-WEEKDAYS_ZH = "一二三四五六日"
 
 
-def preferred_language(request: Request, default: str = "en") -> str:
-    """`zh` or `en`: the visible switch (`?lang=`), then Accept-Language by its weights."""
-    chosen = request.query_params.get("lang", "")
-    if chosen in ("zh", "en"):
-        return chosen
+def preferred_language(request: Request, *, cookie: str = "") -> str:
+    """`zh` or `en`: the visible switch (`?lang=`), the choice kept in a cookie, then Accept-Language by its weights."""
+    for chosen in (request.query_params.get("lang"), request.cookies.get(cookie)):
+        if chosen in ("zh", "en"):
+            return str(chosen)
     weighed = []
-    for n, part in enumerate(request.headers.get("accept-language", "").split(",")):
+    for n, part in enumerate(request.headers.get("accept-language", "").split(",")[:20]):
         tag, _, q = part.strip().partition(";q=")
         try:
             weighed.append((-float(q or 1), n, tag.lower()[:2]))
         except ValueError:
             continue
-    return next((tag for _, _, tag in sorted(weighed) if tag in ("zh", "en")), default)
+    return next((tag for _, _, tag in sorted(weighed) if tag in ("zh", "en")), "en")
 
 
 def moment(value: datetime, language: str, zone: str = "UTC") -> str:

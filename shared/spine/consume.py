@@ -109,8 +109,10 @@ class Consumer(Generic[S]):
             ctl.beat()
             if self._refused:
                 raise self._refused
-            if self._tripped and not await self._reset_breaker(ctl):
-                continue
+            if self._tripped:
+                await ctl.sleep(2.0)
+                if await self._look_at_breaker():
+                    continue
             polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
             records = await self._taken(client, polled)
             if self._unproven:
@@ -267,18 +269,15 @@ class Consumer(Generic[S]):
         self._outcomes["parked"].inc()
         at = {"partition": item.record.partition, "offset": item.record.offset}
         log.error("event parked", event_type=codec.type_of(item.record.headers), reason=reason, **at)
-        async with self.work.db.read() as tx:
-            self._tripped = await recently_parked(tx) >= self.park_limit
-        if self._tripped:
-            BREAKER.labels(self.work.service).set(1)
+        if await self._look_at_breaker():
             log.error("too many events parked, consumer stops taking", limit=self.park_limit)
 
-    async def _reset_breaker(self, ctl: LoopControl) -> bool:
-        await ctl.sleep(2.0)
+    async def _look_at_breaker(self) -> bool:
+        """Whether the consumer must not take more, by what the table says now."""
         async with self.work.db.read() as tx:
             self._tripped = await recently_parked(tx) >= self.park_limit
         BREAKER.labels(self.work.service).set(int(self._tripped))
-        return not self._tripped
+        return self._tripped
 
     def _count(
         self, decoded: Sequence[Any], fresh: Sequence[Any], free: Sequence[Decoded], stalled: Sequence[Any]

@@ -22,6 +22,7 @@ from services.intake.model import Case
 from services.intake.store import cases
 from services.intake.throttle import Throttle
 from shared.base.errors import Conflict, NotFound, Problem
+from shared.base.pages import preferred_language
 from shared.base.security import public
 
 from . import Desk
@@ -43,17 +44,7 @@ def _environment() -> Environment:
 
 def language_of(request: Request) -> str:
     """The page's language: the switch, the last choice, then what the browser prefers."""
-    for asked in (request.query_params.get("lang"), request.cookies.get("lang")):
-        if asked in ("zh", "en"):
-            return str(asked)
-    ranked = []
-    for n, part in enumerate(request.headers.get("accept-language", "").split(",")[:20]):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            ranked.append((-float(quality or 1), n, tag[:2].lower()))
-        except ValueError:
-            continue
-    return next((tag for _, _, tag in sorted(ranked) if tag in ("zh", "en")), "en")
+    return preferred_language(request, cookie="lang")
 
 
 async def fields(request: Request) -> dict[str, str]:

@@ -184,10 +184,7 @@ def _to(path: str) -> Response:
 
 
 def _language(request: Request) -> str:
-    kept = request.cookies.get(LANGUAGE)
-    if kept in ("zh", "en") and "lang" not in request.query_params:
-        return str(kept)
-    return preferred_language(request)
+    return preferred_language(request, cookie=LANGUAGE)
 
 
 def router(desk: Desk) -> APIRouter:
