@@ -25,12 +25,14 @@ demo: $(READY) ## tell a complaint's whole life on fresh data, write demo.json, 
 	@$(PY) -m deploy.local demo
 
 test: $(READY) ## every kind of test on real PostgreSQL, Kafka and SMTP
+	@sh tests/packages.sh
 	@$(PY) -m pytest -m "not full" $(ARGS)
 
 test-fast: $(READY) ## the tests that need no server, within a minute
 	@$(PY) -m pytest -m "not full and not servers" $(ARGS)
 
 test-full: $(READY) ## all tests with the full numbers; their tables go to docs/results
+	@sh tests/packages.sh
 	@AMENDS_TESTS=full $(PY) -m pytest $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
