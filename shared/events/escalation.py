@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from .common import ClockView, Staff
+from .common import ClockView, Staff, Text
 from .envelope import Payload
 
 
@@ -50,10 +50,23 @@ class SlaBreachRetracted(_ClockEvent):
 
 
 class RungReached(_ClockEvent):
-    """A rung of the ladder: `action` says what is to be done, `to` which role it concerns."""
+    """A rung of the ladder: `action` says what is to be done, `to` which role it concerns.
+
+    `skill` and `tier`: to whom a case is reassigned, when not to anybody. A holding letter and the right of referral
+    carry `reason`, `new_date` (when we answer instead) and `outside` (whom else the customer may ask). `cause` names
+    what happened when no threshold of the clock did. `rung` 0 belongs to no ladder.
+    """
 
     type: ClassVar[str] = "sla.rung-reached.v1"
     rung: int
     action: Literal["notify", "raise_priority", "reassign", "holding_letter", "referral_right", "page"]
     to: str
     person: Staff | None = None
+    pack: str | None = None
+    legal: bool = False
+    skill: str | None = None
+    tier: str | None = None
+    reason: Text | None = None
+    new_date: datetime | None = None
+    outside: Text | None = None
+    cause: Literal["third_question"] | None = None
