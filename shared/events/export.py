@@ -1,4 +1,4 @@
-"""What the code knows about events, as files: a JSON Schema per type, and the matrix of docs/events.md.
+"""What the code knows about events, as files: a JSON Schema per type, the matrix of docs/events.md, docs/asyncapi.yaml.
 
 `python -m shared.events.export` writes them; a test compares them with what is committed.
 """
@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from . import asyncapi
 from .catalog import CONSUMERS, SERVICES, emitted_by
 from .envelope import Payload
 
@@ -50,11 +51,12 @@ def matrix() -> str:
 
 
 def main() -> None:
-    """Write schemas and matrix."""
+    """Write schemas, matrix and AsyncAPI document."""
     SCHEMAS.mkdir(exist_ok=True)
     for model in CONSUMERS:
         (SCHEMAS / f"{model.type}.json").write_text(schema_text(model))
     MATRIX.write_text(matrix())
+    asyncapi.PAGE.write_text(asyncapi.page())
 
 
 if __name__ == "__main__":
