@@ -58,7 +58,9 @@ def checked_url(url: str, *, plain: bool = False) -> str:
     `plain` allows http as well.
     """
     try:
-        parts, port = urlsplit(url), httpx.URL(url).port
+        parts = urlsplit(url)
+        port = parts.port
+        httpx.URL(url)
     except (ValueError, httpx.InvalidURL):
         raise Forbidden("not an address") from None
     if parts.scheme not in (("https", "http") if plain else ("https",)) or not parts.hostname:
