@@ -63,7 +63,7 @@ class RungReached(_ClockEvent):
     to: str
     person: Staff | None = None
     pack: str | None = None
-    legal: bool = False
+    legal: bool | None = None
     skill: str | None = None
     tier: str | None = None
     reason: Text | None = None
