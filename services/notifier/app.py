@@ -48,13 +48,13 @@ def build(settings: Settings) -> Service:
     writer = read_data(settings)
     try:
         target = server(settings.smtp_url)
+        pool = Pool(target, size=settings.smtp_connections, timeout=settings.smtp_timeout)
     except BadUrl as error:
         raise Refused(f"AMENDS_SMTP_URL: {error}") from None
     store, notifier, reading, outgoing = Store(writer.policy.keep_days), Notifier(writer), Reading(), Outgoing()
     spine: Spine[Matter] = Spine(
         settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer
     )
-    pool = Pool(target, size=settings.smtp_connections, timeout=settings.smtp_timeout)
     sender = Sender(
         spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
         lease=settings.letter_lease,

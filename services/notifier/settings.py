@@ -11,7 +11,7 @@ class Settings(ServiceSettings):
     """The notifier's own variables. Durations are seconds."""
 
     smtp_url: str = Field(
-        "smtp://127.0.0.1:8026", description="smtp://[user:password@]host[:port][?starttls=1], smtps://…"
+        "smtp://127.0.0.1:8026", description="smtp://[user:password@]host[:port][?starttls=1][&ca=FILE], smtps://…"
     )
     smtp_connections: int = Field(8, ge=1, le=64, description="Kept connections to the mail server")
     smtp_timeout: float = Field(20.0, gt=0, description="Longest wait for one answer of the mail server")

@@ -31,7 +31,10 @@ class BadUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where mails are handed over. `tls`: from the first byte; `start_tls`: asked for after the greeting."""
+    """Where mails are handed over. `tls`: from the first byte; `start_tls`: asked for after the greeting.
+
+    The server's certificate is always checked, against `ca` (a PEM file) or what the system trusts.
+    """
 
     host: str
     port: int
@@ -39,10 +42,20 @@ class Server:
     password: str | None = None
     tls: bool = False
     start_tls: bool = False
+    ca: str | None = None
+
+    def context(self) -> ssl.SSLContext | None:
+        """How the server is checked; None when the connection is plain. Raises BadUrl when `ca` cannot be read."""
+        if not (self.tls or self.start_tls):
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca)
+        except (OSError, ssl.SSLError):
+            raise BadUrl(f"no certificates in {self.ca}") from None
 
 
 def server(url: str) -> Server:
-    """`smtp://[user:password@]host[:port][?starttls=1]` or `smtps://…`. Raises BadUrl."""
+    """`smtp://[user:password@]host[:port][?starttls=1][&ca=FILE]` or `smtps://…[?ca=FILE]`. Raises BadUrl."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -51,7 +64,8 @@ def server(url: str) -> Server:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise BadUrl("not an smtp:// or smtps:// address")
     tls = parts.scheme == "smtps"
-    start_tls = parse_qs(parts.query).get("starttls", ["0"])[0] in ("1", "true")
+    query = parse_qs(parts.query)
+    start_tls = query.get("starttls", ["0"])[0] in ("1", "true")
     return Server(
         host=parts.hostname,
         port=port or (465 if tls else 587 if start_tls else 25),
@@ -59,6 +73,7 @@ def server(url: str) -> Server:
         password=unquote(parts.password) if parts.password else None,
         tls=tls,
         start_tls=start_tls,
+        ca=query.get("ca", [None])[0],
     )
 
 
@@ -69,8 +84,8 @@ class NotReached(Exception):
 class Connection:
     """One kept connection."""
 
-    def __init__(self, target: Server, timeout: float) -> None:
-        self._target, self._timeout = target, timeout
+    def __init__(self, target: Server, timeout: float, context: ssl.SSLContext | None) -> None:
+        self._target, self._timeout, self._context = target, timeout, context
         self._client: SMTP | None = None
         self._used = 0.0
 
@@ -138,7 +153,7 @@ class Connection:
             password=target.password,
             use_tls=target.tls,
             start_tls=target.start_tls,
-            tls_context=ssl.create_default_context() if target.tls or target.start_tls else None,
+            tls_context=self._context,
             timeout=self._timeout,
         )
         try:
@@ -174,7 +189,8 @@ class Pool:
 
     def __init__(self, target: Server, *, size: int, timeout: float) -> None:
         self.size = size
-        self._free = [Connection(target, timeout) for _ in range(size)]
+        context = target.context()
+        self._free = [Connection(target, timeout, context) for _ in range(size)]
         self._all = tuple(self._free)
         self._slots = asyncio.Semaphore(size)
 
