@@ -47,9 +47,14 @@ _CHASE = re.compile(
     re.IGNORECASE,
 )
 _UNSOLVED = re.compile(
-    r"(没有?|未)(得到)?解决|仍然|还是(不|没|老)|又(坏|断|出现|来)"
-    r"|\b(not (been )?(solved|resolved|fixed|working)|still (not|does(n't| not)|broken|wrong)|unsolved"
-    r"|happen(ed|ing) again)\b",
+    r"(没有?|未|尚未|并未)(能|得到|被|完全|彻底)?(解决|修好|修复|收到|退)|问题(仍|依旧|依然|还)(然|在|存在|没)|仍然(不|没|无|有问题)"
+    r"|还是(不|没|老样子|坏|一样)|又(坏|断|出现|来|不行|开始)|(重新|再次)(打开|处理|投诉)|要求重新"
+    r"|\b(not (been |yet |really |actually )*(solved|resolved|fixed|working|received|refunded)"
+    r"|(is|was|has|does|did|have)(n't| not) (been )?(solved?|resolved?|fixed|work\w*|help\w*|arrived?|received?)"
+    r"|still (not|no|does(n't| not)|is(n't| not)|have(n't| not)|has(n't| not)|waiting|broken|wrong|happening|failing"
+    r"|the same)"
+    r"|unsolved|unresolved|happen(s|ed|ing) again|(is|has) (broken|failed) again|same (problem|issue|fault) again"
+    r"|came back|re-?open)\b",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\bAM-?[0-9A-Z]{10}\b", re.IGNORECASE)
@@ -81,8 +86,14 @@ def is_chase(text: str) -> bool:
 
 
 def says_unsolved(text: str) -> bool:
-    """Whether a later word says that it is not solved."""
+    """Whether a later word says that it is not solved. Thanks, and what says neither, are a person's to read."""
     return bool(_UNSOLVED.search(text[:4000]))
+
+
+def message_ids(mail: Mail) -> list[str]:
+    """The Message-IDs by which a mail may belong to a letter of ours."""
+    returned = mail.bounce.message_id if mail.bounce else None
+    return [i for i in (*mail.replies_to, returned, mail.message_id) if i]
 
 
 def quoted_references(mail: Mail) -> list[str]:
@@ -115,15 +126,25 @@ class Verdict:
 
 
 def judge(
-    mail: Mail, by_letter: Mapping[str, Known], by_reference: Mapping[str, Known], *, known_sender: bool
+    mail: Mail,
+    by_letter: Mapping[str, Known],
+    by_reference: Mapping[str, Known],
+    *,
+    known_sender: bool,
+    rescued: bool = False,
 ) -> Verdict:
-    """Decide. `by_letter` are complaints by the Message-IDs of our letters, `by_reference` by their references."""
-    if mail.bounce:
-        about = by_letter.get(mail.bounce.message_id or "")
-        return Verdict("bounce", about, mail.bounce.status)
+    """Decide. `by_letter` are complaints by the Message-IDs of our letters, `by_reference` by their references.
+
+    `rescued`: a person has said that a person wrote this, so no sign of a machine counts.
+    """
     about = next((by_letter[i] for i in mail.replies_to if i in by_letter), None)
-    if mail.automatic:
-        return Verdict("auto_reply", about, mail.automatic)
+    if not rescued:
+        if mail.bounce:
+            return Verdict("bounce", by_letter.get(mail.bounce.message_id or ""), mail.bounce.status)
+        if mail.message_id in by_letter:
+            return Verdict("auto_reply", by_letter[mail.message_id], "a letter of ours")
+        if mail.automatic:
+            return Verdict("auto_reply", about, mail.automatic)
     if about is None:
         cited = (by_reference[r] for r in quoted_references(mail) if r in by_reference)
         about = next((known for known in cited if mail.sender and mail.sender in known.parties), None)
@@ -131,9 +152,9 @@ def judge(
     if about:
         if about.open and about.kind == "complaint" and is_chase(words):
             return Verdict("chase", about)
-        return Verdict("reply", about, unsolved=not about.open and says_unsolved(words))
-    if mail.marked_spam and not known_sender:
+        return Verdict("reply", about, unsolved=says_unsolved(words))
+    if mail.marked_spam and not known_sender and not rescued:
         return Verdict("spam", reason="marked by the gateway")
-    if not mail.text.strip() and not mail.files and not mail.subject.strip():
+    if not mail.text.strip() and not mail.files and not mail.subject.strip() and not rescued:
         return Verdict("quarantined", reason="no words and no files")
     return Verdict(kind_of(f"{mail.subject}\n{mail.text}"))

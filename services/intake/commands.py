@@ -35,6 +35,7 @@ class Said:
     thread: ev.MailThread | None = None
     answers_letter: UUID | None = None
     by_staff: bool = False
+    quiet: bool = False
 
 
 def _common(case: Case, said: Said, now: datetime) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def chase(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     at = said.received_at or now
     case.chased_at = [t for t in case.chased_at if at - t < CHASE_DAYS] + [at]
     case.note(at, "chase", text=said.text[:2000])
-    yield Emit(ev.ComplaintChased(count_7d=len(case.chased_at), **_common(case, said, now)))
+    quiet = said.quiet or None
+    yield Emit(ev.ComplaintChased(count_7d=len(case.chased_at), quiet=quiet, **_common(case, said, now)))
 
 
 def withdraw(case: Case, said: Said, now: datetime) -> Iterable[Effect]:

@@ -63,6 +63,7 @@ class Entry:
     attachments: tuple[Stored, ...] = ()
     thread: MailThread | None = None
     probe: str | None = None
+    quiet: bool = False
 
     def contact(self, kind: str) -> str | None:
         """The normalised contact of this kind, if one was given."""
@@ -224,6 +225,7 @@ def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str)
         "customer": customer,
         "thread": entry.thread,
         "probe": entry.probe,
+        "quiet": entry.quiet or None,
     }
     if entry.kind != "complaint":
         return MessageReceived(kind=entry.kind, personal=personal, **common)

@@ -29,10 +29,35 @@ def clean(text: str) -> str:
     return plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8")
 
 
+# Labels under which mail of any charset is sent: nearly every byte is a character in them, so they cannot fail.
+_SAY_LITTLE = {"", "ascii", "cp1252", "windows-1252", "iso-8859-15"}
+_HAN_PAIRS = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xa9\xb0-\xf7][\xa1-\xfe])*")
+_HAN_PAIR = re.compile(rb"[\xb0-\xf7][\xa1-\xfe]")
+
+
+def _really(data: bytes, name: str) -> str:
+    """The charset that bytes show against a label which says little; else the label."""
+    if name not in _SAY_LITTLE:
+        return name
+    if b"\x1b$" in data[:100_000]:
+        return "iso2022_jp_ext"
+    if data.isascii():
+        return name
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        # Whole of GB2312's pairs, and more than one of them a character: Western text does not look like this.
+        sample = data[:20_000]
+        pairs = len(_HAN_PAIR.findall(sample))
+        whole = _HAN_PAIRS.match(sample)
+        return "gb18030" if pairs > 1 and whole and len(sample) - whole.end() <= 1 else name
+    return "utf-8"
+
+
 def decode(data: bytes, charset: str | None) -> str:
     """The text of bytes: by their label where it fits, else by what they are."""
     label = (charset or "").strip().strip("\"'").lower()
-    name = _WIDER.get(label, label)
+    name = _really(data, _WIDER.get(label, label))
     for attempt in (name, "utf-8", "gb18030"):
         if not attempt or attempt in _REFUSED or attempt in _NOT_TEXT:
             continue
@@ -66,6 +91,28 @@ def _encoded_word(match: re.Match[str]) -> str:
     except (binascii.Error, ValueError):
         return match[0]
     return decode(data, charset)
+
+
+_FLOWED = re.compile(r"(>*)(.*)", re.DOTALL)
+
+
+def unflow(text: str, *, delsp: bool) -> str:
+    """The paragraphs of format=flowed text (RFC 3676): soft breaks joined, quote marks kept, stuffed spaces gone."""
+    out: list[str] = []
+    open_depth = -1  # of the line before, when it goes on
+    for line in text.split("\n"):
+        match = _FLOWED.match(line)
+        assert match
+        depth, words = len(match[1]), match[2].removeprefix(" ")
+        if depth == open_depth:
+            out[-1] += words
+        else:
+            out.append("> " * bool(depth) + words if depth < 2 else ">" * depth + " " + words)
+        soft = words.endswith(" ") and words != "-- "
+        if soft and delsp:
+            out[-1] = out[-1][:-1]
+        open_depth = depth if soft else -1
+    return "\n".join(out)
 
 
 _TAG = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>|<[!?][^<>]*>")

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from . import mail
+from .mailsigns import Bounce
 
 LENGTH = 4
 
@@ -52,7 +53,7 @@ def unpack(frame: bytes) -> mail.Mail:
         fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
     for name in ("replies_to", "recipients"):
         fields[name] = tuple(fields[name])
-    fields["bounce"] = mail.Bounce(**fields["bounce"]) if fields["bounce"] else None
+    fields["bounce"] = Bounce(**fields["bounce"]) if fields["bounce"] else None
     return mail.Mail(files=files, **fields)
 
 
@@ -60,8 +61,33 @@ class OutOfTime(BaseException):
     """Not an Exception: nothing in the parsing may take it for a broken part."""
 
 
+class Slow(BaseException):
+    """The parsing takes longer than mail of this size should; the headers and the text can still be had."""
+
+
 def _too_long(*_: object) -> None:
     raise OutOfTime
+
+
+def _slow(*_: object) -> None:
+    raise Slow
+
+
+# CPU seconds that mail of up to a mebibyte may take before it is only skimmed; more for more.
+SLOW = 0.5
+
+
+def understand(raw: bytes, seconds: float) -> mail.Mail:
+    """The mail, skimmed when it would keep a parser busy or fill the memory. Raises OutOfTime when even that does."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, min(SLOW * (1 + len(raw) / (1 << 20)) / 2, seconds / 2))
+        return mail.parse(raw)
+    except (Slow, MemoryError):
+        return mail.skim(raw)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main(memory: int, seconds: float) -> None:
@@ -69,14 +95,12 @@ def main(memory: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when to stop; it closes the pipe
     signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGVTALRM, _slow)
     while (raw := read_frame(sys.stdin.buffer)) is not None:
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            answer = pack(mail.parse(raw))
-        except (OutOfTime, MemoryError) as limit:
+            answer = pack(understand(raw, seconds))
+        except (OutOfTime, Slow, MemoryError) as limit:
             answer = json.dumps({"limit": type(limit).__name__}).encode()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         write_frame(sys.stdout.buffer, answer)
         del raw, answer
 

@@ -1,30 +1,60 @@
-"""What follows from a mail: the second transaction, from the judged mail to its outcome."""
+"""What follows from mails: the second transaction, from what they say to their outcomes. Many mails share one."""
 
-import hashlib
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from prometheus_client import Counter
 
-from shared.events.intake import BounceReceived, MailThread, Person
+from shared.events.intake import BounceReceived, Person
 from shared.spine.effects import Effect, Emit
 from shared.spine.unit import Unit, Work
 
-from . import classify, commands, identity, reference
+from . import classify, commands, identity, letters_in
 from .admission import Admission
 from .commands import Said
-from .entry import Entry, Stored
+from .entry import Entry
 from .mail import Mail
 from .model import Case
-from .requests import Kind
 from .store import entries
 from .store import mails as store
-from .store.mails import Arrival, Outcome
+from .store.mails import Arrival, Decision, Outcome
 
 OUTCOMES = Counter("amends_mail_outcomes_total", "Mails by what became of them", ["outcome"])
-DOUBTFUL_DAYS = timedelta(days=90)
+DOUBTFUL_LIFE = timedelta(days=90)
+# RFC 3834: one sender gets one automatic answer in a while, so that two machines do not write to each other for ever.
+ANSWER_PAUSE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An arrival and what its bytes say; `failed` tells why they say nothing."""
+
+    arrival: Arrival
+    mail: Mail
+    failed: str = ""
+
+
+@dataclass(slots=True)
+class _Judged:
+    """A mail with its verdict. `target` is the complaint that it begins or is about."""
+
+    arrival: Arrival
+    mail: Mail
+    verdict: classify.Verdict
+    content_id: UUID
+
+    @property
+    def target(self) -> UUID | None:
+        if classify.first_message(self.verdict.outcome):
+            return self.content_id
+        return self.verdict.about.complaint_id if self.verdict.about else None
+
+    @property
+    def says_something(self) -> bool:
+        """An empty or unreadable mail says nothing that a second one could repeat."""
+        return self.verdict.outcome != "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,116 +65,156 @@ class Settling:
     admission: Admission
     gateways: frozenset[str]
 
-    async def settle(self, arrival: Arrival, mail: Mail, verdict: classify.Verdict) -> Outcome:
-        """Do what follows and write the outcome, in one transaction. An outcome that stands already is kept."""
-        found = await self.work.db.retrying(lambda: self._settle(arrival, mail, verdict))
-        OUTCOMES.labels(found.outcome).inc()
+    async def settle(self, batch: Sequence[Parsed]) -> list[Outcome]:
+        """Judge, do what follows and write the outcomes, in one transaction. An outcome that stands is kept."""
+        found = await self.work.db.retrying(lambda: self._settle(batch))
+        for outcome in found:
+            OUTCOMES.labels(outcome.outcome).inc()
         return found
 
-    async def _settle(self, arrival: Arrival, mail: Mail, verdict: classify.Verdict) -> Outcome:
-        content_id = identity.keyed_id(self.admission.deployment, "mail", f"{mail.message_id}\x1f{mail.content_hash}")
-        about = verdict.about.complaint_id if verdict.about else None
-        target = content_id if classify.first_message(verdict.outcome) else about
-        outcome: str = verdict.outcome
-        async with self.work.unit([target] if target else []) as unit:
-            if outcome == "quarantined":
-                target = None  # an empty or unreadable mail says nothing that a second one could repeat
-            elif not await store.claim_content(unit.tx, content_id, arrival.raw_id, outcome, target):
-                outcome, target = "duplicate", await store.first_of(unit.tx, content_id)
-            elif kind := classify.first_message(verdict.outcome):
-                await self.admission.admit(unit, [self._entry(arrival, mail, kind, content_id)])
-            elif about:
-                await self._later(unit, arrival, mail, verdict, content_id)
-            decided = await store.decide(unit.tx, arrival.raw_id, outcome, target, verdict.reason)
-            if decided and outcome in ("spam", "quarantined"):
-                await store.shorten(unit.tx, arrival.raw_id, DOUBTFUL_DAYS)
-            return await store.outcome_of(unit.tx, arrival.raw_id)
+    async def _settle(self, batch: Sequence[Parsed]) -> list[Outcome]:
+        async with self.work.unit() as unit:
+            judged = await self._judge(unit, batch)
+            await unit.lock(j.target for j in judged if j.target)
+            wanted: dict[UUID, _Judged] = {}
+            for one in judged:
+                if one.says_something:
+                    wanted.setdefault(one.content_id, one)
+            rows = {id: (j.arrival.raw_id, j.verdict.outcome, j.target) for id, j in wanted.items()}
+            ours, others = await store.claim(unit.tx, rows)
+            first = [j for j in judged if j.content_id in ours and wanted[j.content_id] is j]
+            await self._begin(unit, [j for j in first if classify.first_message(j.verdict.outcome)])
+            await self._go_on(unit, [j for j in first if j.verdict.about and j.target != j.content_id])
+            decisions = [self._decision(j, wanted, ours, others) for j in judged]
+            became = await store.decide(unit.tx, decisions)
+            doubtful = [d.raw_id for d in decisions if d.outcome in ("spam", "quarantined")]
+            if doubtful:
+                await store.shorten(unit.tx, doubtful, DOUBTFUL_LIFE)
+        return [became[parsed.arrival.raw_id] for parsed in batch]
 
-    async def _later(
-        self, unit: Unit, arrival: Arrival, mail: Mail, verdict: classify.Verdict, content_id: UUID
-    ) -> None:
-        """A reply, a chase or a bounce: a word about a complaint that is known."""
-        assert verdict.about
-        about = verdict.about.complaint_id
-        case = (await self.work.store.load(unit.tx, [about]))[about]
-        effects: list[Effect] = []
-        if verdict.outcome == "bounce" and mail.bounce and case.origin:
-            effects = [Emit(self._bounced(case, mail))]
-        elif verdict.outcome in ("reply", "chase") and case.origin:
-            files = self._files(mail, content_id)
-            await entries.add_files(unit.tx, [(about, content_id, f) for f in files], unit.now + self.admission.keep)
-            word = Said(
-                id=content_id,
-                channel="email",
-                text=mail.fresh or mail.text,
-                received_at=self._received(arrival, mail),
-                attachments=tuple(f.reference() for f in files),
-                file_names={f.id: f.name for f in files},
-                thread=_thread(mail),
-                answers_letter=verdict.about.letter_id,
-            )
-            command = commands.chase if verdict.outcome == "chase" else commands.message
-            if verdict.unsolved and case.stage in ("resolved", "closed"):
-                command = commands.reopen
-            effects = list(command(case, word, unit.now))
-        if effects:
-            case.version += 1
-            unit.add(about, content_id, effects)
-            await self.work.store.save(unit.tx, [case])
+    async def _judge(self, unit: Unit, batch: Sequence[Parsed]) -> list[_Judged]:
+        mails = [parsed.mail for parsed in batch]
+        ids = {i for mail in mails for i in classify.message_ids(mail)}
+        references = {r for mail in mails for r in classify.quoted_references(mail)}
+        by_letter, by_reference = await store.known(unit.tx, sorted(ids), sorted(references))
+        marked = sorted({mail.sender for mail in mails if mail.marked_spam and mail.sender})
+        customers = await store.customers(unit.tx, marked)
+        judged = []
+        for arrival, mail, failed in ((p.arrival, p.mail, p.failed) for p in batch):
+            known_sender = mail.sender in customers
+            verdict = (
+                classify.Verdict("quarantined", reason=failed)
+                if failed
+                else classify.judge(
+                    mail, by_letter, by_reference, known_sender=known_sender, rescued=arrival.rescued
+                )
+            )  # fmt: skip
+            key = f"{mail.message_id}\x1f{mail.content_hash}"
+            content_id = identity.keyed_id(self.admission.deployment, "mail", key)
+            judged.append(_Judged(arrival, mail, verdict, content_id))
+        return judged
 
     @staticmethod
-    def _bounced(case: Case, mail: Mail) -> BounceReceived:
-        assert case.origin
-        assert mail.bounce
-        customer = case.origin.customer_id
-        return BounceReceived(
-            customer_id=customer,
-            letter_message_id=mail.bounce.message_id or "",
-            status=mail.bounce.status,
-            permanent=mail.bounce.permanent,
-            personal={customer: Person(email=mail.bounce.recipient)} if mail.bounce.recipient else {},
-        )
+    def _decision(
+        one: _Judged, wanted: Mapping[UUID, _Judged], ours: set[UUID], others: Mapping[UUID, store.Claim]
+    ) -> Decision:
+        raw_id, verdict = one.arrival.raw_id, one.verdict
+        if not one.says_something:
+            return Decision(raw_id, "quarantined", None, verdict.reason)
+        if one.content_id in ours and wanted[one.content_id] is one:
+            return Decision(raw_id, verdict.outcome, one.target, verdict.reason or one.mail.remark)
+        claim = others.get(one.content_id)
+        return Decision(raw_id, "duplicate", claim.complaint_id if claim else wanted[one.content_id].target, "")
 
-    def _entry(self, arrival: Arrival, mail: Mail, kind: Kind, id: UUID) -> Entry:
-        text = mail.text or mail.subject  # whole: what a first mail quotes or forwards may be the matter itself
-        address = identity.email(mail.sender)
-        return Entry(
-            id=id,
-            reference=reference.new(),
-            source=arrival.source,
-            came_by="mail",
-            kind=kind,
+    async def _begin(self, unit: Unit, judged: Sequence[_Judged]) -> None:
+        """Complaints, questions, praise, suggestions: admitted like any other."""
+        if not judged:
+            return
+        pauses = await self._answerable(unit, judged)
+        begun: list[Entry] = []
+        for one in judged:
+            kind = classify.first_message(one.verdict.outcome)
+            assert kind
+            entry = letters_in.entry(one.arrival, one.mail, kind, one.content_id, self._received(one))
+            entry.quiet = not _claimed(pauses, one.mail)
+            begun.append(entry)
+        await self.admission.admit(unit, begun)
+
+    async def _go_on(self, unit: Unit, judged: Sequence[_Judged]) -> None:
+        """Replies, chases, bounces: words about complaints that are known."""
+        if not judged:
+            return
+        pauses = await self._answerable(unit, [j for j in judged if j.verdict.outcome == "chase"])
+        known = await self.work.store.load(unit.tx, sorted({j.target for j in judged if j.target}))
+        changed: dict[UUID, Case] = {}
+        for one in judged:
+            assert one.target
+            case = known[one.target]
+            effects = await self._later(unit, one, case, pauses) if case.origin else []
+            if effects:
+                case.version += 1
+                unit.add(case.complaint_id, one.content_id, effects)
+                changed[case.complaint_id] = case
+        if changed:
+            await self.work.store.save(unit.tx, list(changed.values()))
+
+    async def _answerable(self, unit: Unit, judged: Sequence[_Judged]) -> set[str]:
+        """Those senders whom we may answer by ourselves: people whom we have not answered so for a day."""
+        senders = {j.mail.sender for j in judged if j.mail.sender and not j.mail.machine}
+        return await store.may_answer(unit.tx, sorted(senders), ANSWER_PAUSE)
+
+    async def _later(self, unit: Unit, one: _Judged, case: Case, pauses: set[str]) -> list[Effect]:
+        mail, outcome = one.mail, one.verdict.outcome
+        if outcome == "bounce":
+            return [Emit(_bounced(case, mail))]
+        if outcome not in ("reply", "chase"):
+            return []
+        files = letters_in.files(mail, one.content_id)
+        about, until = case.complaint_id, unit.now + self.admission.keep
+        await entries.add_files(unit.tx, [(about, one.content_id, f) for f in files], until)
+        word = Said(
+            id=one.content_id,
             channel="email",
-            person=Person(
-                name=mail.sender_name or None,
-                email=address or mail.sender or None,
-                subject=mail.subject or None,
-                text=text,
-            ),
-            contacts=(identity.Contact("email", address),) if address else (),
-            body=json.dumps({"raw_id": str(arrival.raw_id), "subject": mail.subject, "text": text}, ensure_ascii=False),
-            body_hash=bytes.fromhex(mail.content_hash),
-            size=len(arrival.content),
-            received_at=self._received(arrival, mail),
-            attachments=self._files(mail, id),
-            thread=_thread(mail),
+            text=mail.fresh or mail.text,
+            received_at=self._received(one),
+            attachments=tuple(f.reference() for f in files),
+            file_names={f.id: f.name for f in files},
+            thread=letters_in.thread(mail),
+            answers_letter=one.verdict.about.letter_id if one.verdict.about else None,
+            quiet=outcome == "chase" and not _claimed(pauses, mail),
         )
+        command = commands.chase if outcome == "chase" else commands.message
+        if one.verdict.unsolved and case.stage in ("resolved", "closed"):
+            command = commands.reopen
+        return list(command(case, word, unit.now))
 
-    def _received(self, arrival: Arrival, mail: Mail) -> datetime:
-        """When a gateway of ours took the mail; a Received header that anybody may have written counts for nothing."""
+    def _received(self, one: _Judged) -> datetime:
+        """When a part of the company took the mail: a gateway of ours, the mailbox, or we.
+
+        A Received header that anybody may have written counts for nothing.
+        """
+        arrival, mail = one.arrival, one.mail
         if mail.received_at and mail.received_by in self.gateways:
             return min(mail.received_at, arrival.seen_at)
-        return arrival.seen_at
-
-    @staticmethod
-    def _files(mail: Mail, id: UUID) -> tuple[Stored, ...]:
-        return tuple(
-            Stored(
-                uuid5(id, f"file {n}"), file.name, file.media_type, file.content, hashlib.sha256(file.content).digest()
-            )
-            for n, file in enumerate(mail.files)
-        )
+        return min(arrival.received_at or arrival.seen_at, arrival.seen_at)
 
 
-def _thread(mail: Mail) -> MailThread | None:
-    return MailThread(message_id=mail.message_id, references=mail.replies_to) if mail.message_id else None
+def _claimed(pauses: set[str], mail: Mail) -> bool:
+    """Whether this very mail gets the automatic answer: the first of its sender in a batch does."""
+    if mail.machine or mail.sender not in pauses:
+        return False
+    pauses.discard(mail.sender)
+    return True
+
+
+def _bounced(case: Case, mail: Mail) -> BounceReceived:
+    assert case.origin
+    assert mail.bounce
+    customer = case.origin.customer_id
+    return BounceReceived(
+        customer_id=customer,
+        letter_message_id=mail.bounce.message_id or "",
+        status=mail.bounce.status,
+        permanent=mail.bounce.permanent,
+        personal={customer: Person(email=mail.bounce.recipient)} if mail.bounce.recipient else {},
+    )

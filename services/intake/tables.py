@@ -135,6 +135,30 @@ mail = Table(
     Column("reason", Text),
     Column("complaint_id", UUID),
     Column("decided_at", _time),
+    Column("received_at", _time),  # when the carrier says that it took it: INTERNALDATE
+    Column("uidvalidity", BigInteger),
+    Column("uid", BigInteger),
+    Column("rescued_by", Text),
+)
+# A mailbox that we fetch, how far, and who does it now. `waiting` are messages on the server that we have not kept.
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("held_until", _time),
+    Column("on_server", BigInteger, nullable=False),
+    Column("waiting", BigInteger, nullable=False),
+    Column("compared_at", _time),
+)
+# When the address behind a SHA-256 last got an automatic answer to a mail: no second one within 24 hours.
+answered = Table(
+    "answered",
+    metadata,
+    Column("sender", LargeBinary, primary_key=True),
+    Column("at", _time, nullable=False),
 )
 # What a mail says, by Message-ID and decoded content: the unique row that makes the second one a duplicate.
 mail_content = Table(

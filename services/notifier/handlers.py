@@ -60,12 +60,17 @@ class Notifier:
     def on_received(self, matter: Matter, event: Event[i.ComplaintReceived], now: datetime) -> Iterator[Effect]:
         if matter.facts is None:
             matter.facts = _facts(event, "complaint")
+            if event.data.quiet:
+                matter.facts.acknowledged = True
+                return
             yield Arm("ack", at=now + timedelta(seconds=self.policy.acknowledge_after))
 
     def on_message_received(self, matter: Matter, event: Event[i.MessageReceived], now: datetime) -> Iterator[Effect]:
         if matter.facts is None:
             matter.facts = _facts(event, event.data.kind)
             matter.facts.acknowledged = True
+            if event.data.quiet:
+                return
             kind: Kind = "acknowledgement" if event.data.kind == "question" else "thanks"
             yield from self.debts.owe(matter, matter.facts, event.id, kind, now)
 
@@ -82,6 +87,8 @@ class Notifier:
     def on_chased(
         self, matter: Matter, event: Event[i.ComplaintChased], facts: Facts, now: datetime
     ) -> Iterable[Effect]:
+        if event.data.quiet:
+            return ()
         inputs = {"chased_on": event.data.received_at.isoformat()}
         return self.debts.owe(matter, facts, event.id, "progress", now, inputs=inputs)
 

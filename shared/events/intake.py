@@ -57,7 +57,10 @@ class MailThread(Frozen):
 
 
 class ComplaintReceived(_Intake):
-    """A complaint is kept and counted; every clock starts at `received_at`."""
+    """A complaint is kept and counted; every clock starts at `received_at`.
+
+    `quiet`: no automatic answer goes out, because a machine wrote or the sender had one within 24 hours.
+    """
 
     type: ClassVar[str] = "complaint.received.v1"
     reference: str
@@ -78,6 +81,7 @@ class ComplaintReceived(_Intake):
     text_ref: str | None = None
     tracking_url: str | None = None
     probe: Literal["pipeline", "mystery"] | None = None
+    quiet: bool | None = None
 
 
 class _CustomerSays(_Intake):
@@ -100,10 +104,14 @@ class CustomerReplied(_CustomerSays):
 
 
 class ComplaintChased(_CustomerSays):
-    """The customer asks where the answer stays; `count_7d` counts such contacts in seven days, this one included."""
+    """The customer asks where the answer stays; `count_7d` counts such contacts in seven days, this one included.
+
+    `quiet`: a person answers, no machine does.
+    """
 
     type: ClassVar[str] = "complaint.chased.v1"
     count_7d: int
+    quiet: bool | None = None
 
 
 class ComplaintWithdrawn(_CustomerSays):
@@ -183,7 +191,10 @@ class BounceReceived(_Intake):
 
 
 class MessageReceived(_Intake):
-    """A message that is no complaint: it gets a reply and an owner. Its own id is the event's subject."""
+    """A message that is no complaint: it gets a reply and an owner. Its own id is the event's subject.
+
+    `quiet`: the reply is a person's, because a machine wrote or the sender had an automatic one within 24 hours.
+    """
 
     type: ClassVar[str] = "message.received.v1"
     kind: Literal["question", "praise", "suggestion"]
@@ -194,3 +205,4 @@ class MessageReceived(_Intake):
     personal: dict[UUID, Person]
     thread: MailThread | None = None
     probe: Literal["pipeline", "mystery"] | None = None
+    quiet: bool | None = None
