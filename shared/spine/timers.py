@@ -1,5 +1,6 @@
 """What comes due: claimed with SKIP LOCKED, decided and forgotten in one transaction, after the backlog was read."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Generic
@@ -12,22 +13,27 @@ from shared.base.db import is_transient
 from shared.base.loops import LoopControl
 from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
 
-from .effects import Disarm, S, Timer, TimerHandler
+from .effects import S, Timer, TimerHandler
 from .unit import Stream, Unit, Work
 
 log = structlog.get_logger()
 
 BATCH = 500
+LANES = 2
 CAUGHT_UP_SLACK = 2.0
 POSTPONED = "60 seconds"
-# now() is stable, so the index serves it; clock_timestamp() is volatile and would scan the table.
-_DUE = text(
-    "SELECT t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled, "
+# now() is stable, so the index serves it; clock_timestamp() is volatile and would scan the table. The stream's row is
+# the complaint's lock. The timer's own row is locked as well: this snapshot may be older than another replica's commit,
+# and a timer that was fired or moved meanwhile is found out by its lock alone.
+_CLAIM = text(
+    "WITH due AS (SELECT t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled, "
     "COALESCE(p.caught_up_at < t.fire_at - make_interval(secs => :slack), true) AS forced "
     "FROM timer t JOIN stream s USING (complaint_id) LEFT JOIN consumer_position p ON p.partition = t.partition "
     "WHERE t.fire_at <= now() AND (p.caught_up_at >= t.fire_at - make_interval(secs => :slack) "
     "OR GREATEST(t.fire_at, p.assigned_at, :started) <= now() - make_interval(secs => :wait)) "
-    "ORDER BY t.fire_at LIMIT :batch FOR UPDATE OF s SKIP LOCKED"
+    "ORDER BY t.fire_at LIMIT :batch FOR UPDATE OF s, t SKIP LOCKED), "
+    "gone AS (DELETE FROM timer t USING due WHERE t.complaint_id = due.complaint_id AND t.name = due.name) "
+    "SELECT * FROM due ORDER BY fire_at"
 )
 _NEXT = text("SELECT EXTRACT(EPOCH FROM min(fire_at) - now())::float8 FROM timer")
 _POSTPONE = text(
@@ -46,9 +52,32 @@ class Timers(Generic[S]):
     async def run(self, ctl: LoopControl) -> None:
         """Fire what is due, then sleep until the next is, at most a second."""
         while not ctl.stopping:
-            ctl.beat()
-            if not await self.fire():
+            if not await self.sweep(ctl):
                 await ctl.sleep(await self._until_next())
+
+    async def sweep(self, ctl: LoopControl) -> int:
+        """Fire all that is due: one batch, and behind a full one two at a time, so that one is decided while the other
+        waits for the database."""
+        ctl.beat()
+        fired = await self.fire()
+        if fired < self.batch:
+            return fired
+
+        async def lane() -> int:
+            n = 0
+            while not ctl.stopping:
+                ctl.beat()
+                n += (last := await self.fire())
+                if last < self.batch:
+                    break
+            return n
+
+        # A lane that fails does not cancel the other within a query.
+        for done in await asyncio.gather(*(lane() for _ in range(LANES)), return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
+            fired += done
+        return fired
 
     async def fire(self) -> int:
         """One batch in one transaction; when a decision fails for good, its timer alone is put off."""
@@ -75,34 +104,35 @@ class Timers(Generic[S]):
             due = await self._claim(unit, limit)
             if not due:
                 return 0
-            timers = [Timer(r.complaint_id, r.name, r.fire_at, r.version) for r in due]
+            timers = [Timer(*row[:4]) for row in due]
             await self._decide(unit, timers)
-        for row in due:
-            self._lateness.observe(max(0.0, (unit.now - row.fire_at).total_seconds()))
-        if forced := sum(r.forced for r in due):
+        for timer in timers:
+            self._lateness.observe(max(0.0, (unit.now - timer.fire_at).total_seconds()))
+        if forced := sum(row.forced for row in due):
             TIMERS_FORCED.labels(self.work.service).inc(forced)
         return len(due)
 
     async def _claim(self, unit: Unit, limit: int) -> Sequence[Any]:
+        """Lock what is due and forget it; a timer that its own decision arms again is a new one."""
         arguments = {
             "slack": CAUGHT_UP_SLACK, "wait": self.backlog_wait, "started": self._started, "batch": limit,
         }  # fmt: skip
-        due = (await unit.tx.execute(_DUE, arguments)).all()
-        for row in due:
-            unit.streams.setdefault(row.complaint_id, Stream(row.sequence, row.stalled))
+        due = (await unit.tx.execute(_CLAIM, arguments)).all()
+        for complaint_id, _, _, _, sequence, stalled, _ in due:
+            if complaint_id not in unit.streams:
+                unit.streams[complaint_id] = Stream(sequence, stalled)
         return due
 
     async def _decide(self, unit: Unit, timers: Sequence[Timer]) -> None:
         cases = await self.work.store.load(unit.tx, list(dict.fromkeys(t.complaint_id for t in timers)))
         for timer in timers:
             case = cases[timer.complaint_id]
-            unit.add(timer.complaint_id, cause := timer_cause(self.work.service, timer), [Disarm(timer.name)])
             try:
                 effects = list(self.on_timer(case, timer, unit.now))
             except Exception as error:
                 raise _Failed(timer) from error
             case.version += 1
-            unit.add(timer.complaint_id, cause, effects)
+            unit.add(timer.complaint_id, timer_cause(self.work.service, timer), effects)
         await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _until_next(self) -> float:
