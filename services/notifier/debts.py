@@ -1,6 +1,6 @@
 """A debt to a customer and its letter: owed, written, held, approved, rejected, sent again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,10 @@ from shared.base.errors import Conflict, NotFound, Problem
 from shared.deliver.ledger import UNCLAIMED, move
 from shared.events.notifier import LetterBlocked as LetterBlockedEvent
 from shared.events.notifier import LetterFailed
-from shared.spine.effects import Arm, Effect, Emit
+from shared.spine.effects import Arm, Disarm, Effect, Emit
 
+from . import approvals
+from .approvals import Amendment
 from .letter import Kind, LetterBlocked
 from .model import Facts, LetterRow, Matter, letter_id
 from .writer import Writer
@@ -59,8 +61,9 @@ class Debts:
             if facts.level == "T0" and row.automatic and not approved:
                 raise LetterBlocked(HELD_T0)
             self.writer.write(row, facts, now)
-            if (reason := self.writer.needs_approval(row)) and not approved:
-                raise LetterBlocked(reason)
+            if (over := approvals.above(row, self.policy)) and not approved:
+                yield Arm(approvals.timer(row.id), at=approvals.asked(row, over, self.policy, now))
+                raise LetterBlocked(approvals.reason(over))
         except LetterBlocked as blocked:
             if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
                 yield from block(row, blocked)
@@ -69,8 +72,30 @@ class Debts:
 
     # What people decide about a letter
 
-    def approve(self, matter: Matter, id_: UUID, who: str, *, lead: bool, now: datetime) -> Iterator[Effect]:
+    def approve(
+        self, matter: Matter, id_: UUID, who: str, *, lead: bool, now: datetime, reason: str | None = None
+    ) -> Iterator[Effect]:
         """Let a held letter go. Nobody approves their own; what concerns money or a rule takes a lead's role."""
+        facts, row = self._decidable(matter, id_, who, lead=lead)
+        if row.findings and not reason:
+            raise Problem(
+                422, "Unprocessable", "Say why this letter may go out although a rule stopped it.",
+                errors=[{"pointer": "/reason", "detail": "is missing"}],
+            )  # fmt: skip
+        yield from self._let_go(row, facts, who, reason, now)
+
+    def amend(
+        self, matter: Matter, id_: UUID, who: str, changes: Sequence[Amendment], *, lead: bool, reason: str,
+        now: datetime,
+    ) -> Iterator[Effect]:  # fmt: skip
+        """Change the remedies of a letter that waits for approval, and let it go as changed."""
+        facts, row = self._decidable(matter, id_, who, lead=lead)
+        if not row.inputs.get("decision"):
+            raise Conflict("Only a letter that tells a decision has remedies.")
+        approvals.amend(row, changes, who, reason, now)
+        yield from self._let_go(row, facts, who, reason, now)
+
+    def _decidable(self, matter: Matter, id_: UUID, who: str, *, lead: bool) -> tuple[Facts, LetterRow]:
         facts, row = _held(matter, id_)
         if row.by_person == who:
             raise Problem(403, "Forbidden", "Nobody approves a letter of their own.")
@@ -78,16 +103,29 @@ class Debts:
             raise Problem(403, "Forbidden", "This letter needs the approval of a lead, a manager or an approver.")
         if never := NEVER_OVERRIDDEN & set(row.findings):
             raise Conflict(f"Rules {', '.join(sorted(never))} cannot be waived; the letter has to be changed.")
-        row.inputs = {**row.inputs, "approved_by": who}
+        return facts, row
+
+    def _let_go(self, row: LetterRow, facts: Facts, who: str, reason: str | None, now: datetime) -> Iterator[Effect]:
+        approvals.decided(row, who, reason, now)
         yield from self.write(row, facts, now)
         if row.state == "blocked":
             raise Conflict(f"The letter still cannot go out: {row.reason}.")
+        yield Disarm(approvals.timer(row.id))
 
     def reject(self, matter: Matter, id_: UUID, who: str, reason: str, *, now: datetime) -> Iterator[Effect]:
-        """Stop a held letter for good."""
+        """Stop a held letter for good: a task for whoever has the case. Nobody decides on their own."""
         _, row = _held(matter, id_)
+        if row.by_person == who:
+            raise Problem(403, "Forbidden", "Nobody decides on a letter of their own; write another one.")
         cancel(row, f"rejected by {who}: {reason}")
-        return iter(())
+        yield Emit(LetterFailed(**_names(row), reason="rejected"))
+        yield Disarm(approvals.timer(row.id))
+
+    def remind(self, matter: Matter, id_: UUID) -> Iterator[Effect]:
+        """Nobody has decided in time about a letter that needs approval: it is told once more."""
+        for row in unclaimed(matter, "blocked"):
+            if row.id == id_ and row.inputs.get("approval"):
+                yield Emit(LetterBlockedEvent(**_names(row), reason=approvals.OVERDUE))
 
     def resend(self, matter: Matter, id_: UUID, who: str, *, now: datetime) -> Iterator[Effect]:
         """Send again what may or may not have arrived, or what failed: a person's decision, the same Message-ID."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from shared.events import escalation as x
 from shared.events import intake as i
@@ -10,7 +11,7 @@ from shared.events import routing as r
 from shared.events.envelope import Event, Payload
 from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
-from . import promises
+from . import approvals, promises
 from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import Kind, LetterBlocked
@@ -103,6 +104,7 @@ class Notifier:
         for row in unclaimed(matter):
             cancel(row, "withdrawn")
             yield Disarm(hold_timer(row.id))
+            yield Disarm(approvals.timer(row.id))
         yield Disarm("ack")
         yield Disarm("reopening")
         yield from promises.let_go(matter, now)
@@ -177,10 +179,12 @@ class Notifier:
         for row in unclaimed(matter):
             if row.kind == "resolution":
                 cancel(row, "decided anew")
+                yield Disarm(approvals.timer(row.id))
         record = next(iter(data.personal.values()), None)
         inputs = {
             "decision": record.record.model_dump(exclude_none=True) if record else None,
             "handler": data.handler.model_dump(),
+            "authority": data.authority,
         }
         yield from self.debts.owe(
             matter, facts, event.id, "resolution", now, inputs=inputs, by_person=data.handler.id,
@@ -247,6 +251,8 @@ class Notifier:
             for row in unclaimed(matter, "owed"):
                 if str(row.id) == key:
                     yield from self.debts.write(row, facts, now)
+        elif name == "approval":
+            yield from self.debts.remind(matter, UUID(key))
         elif name == "promise":
             for promise in matter.promises:
                 if promise.state == "open" and str(promise.id) == key:

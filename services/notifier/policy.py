@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from shared.calendars import CalendarError, Duration, builtin
+
 
 class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,10 +41,28 @@ class Policy(Strict):
     hold: dict[str, float] = Field({}, description="Letter kind → how long it can still be cancelled or merged")
     review_days: int = Field(21, ge=1, description="Calendar days in which a customer can ask for a review")
     authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
+    approve_within: str = Field("4bh", description="How long an approver may take, as clocks are written")
+    approval_calendar: str = Field("mon-fri", description="In whose working time: a calendar of shared/calendars")
     deadline: float = Field(259200.0, gt=0, description="How long sending is tried")
     retry_base: float = Field(30.0, gt=0)
     retry_cap: float = Field(3600.0, gt=0)
     keep_days: int = Field(1095, ge=1, description="How long letters are kept")
+
+    @field_validator("approve_within")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        try:
+            return str(Duration.parse(value))
+        except CalendarError as problem:
+            raise ValueError(str(problem)) from None
+
+    @field_validator("approval_calendar")
+    @classmethod
+    def _calendar(cls, value: str) -> str:
+        try:
+            return builtin().get(value).id
+        except CalendarError as problem:
+            raise ValueError(str(problem)) from None
 
 
 class PolicyError(ValueError):

@@ -73,15 +73,6 @@ class Writer:
             holds=[name for name, value in held.items() if value], recipient=row.address, contacts=contacts,
         )  # fmt: skip
 
-    def needs_approval(self, row: LetterRow) -> str | None:
-        """Why somebody else has to approve the remedies of this letter, or None."""
-        sums: dict[str, Decimal] = {}
-        for promise in row.promises:
-            if promise.amount and promise.currency:
-                sums[promise.currency] = sums.get(promise.currency, Decimal(0)) + Decimal(promise.amount)
-        over = [f"{n} {c}" for c, n in sums.items() if n > self.policy.authority.get(c, Decimal(0))]
-        return f"approval: {', '.join(over)} is above the signatory's authority" if over else None
-
 
 def case_data(
     decision: Decision | None, handler: Staff | None, *, known: Sequence[str | None] = (), holds: Sequence[str] = (),

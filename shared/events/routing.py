@@ -181,7 +181,10 @@ class EnquiryAnswered(_Routing):
 
 
 class ComplaintDecided(_Routing):
-    """The decision is made; the letter that tells it is owed. `personal` holds the record in words."""
+    """The decision is made; the letter that tells it is owed. `personal` holds the record in words.
+
+    `authority`: currency → the largest sum that its signatory may grant alone, where one is set.
+    """
 
     type: ClassVar[str] = "complaint.decided.v1"
     decision_id: UUID
@@ -191,6 +194,7 @@ class ComplaintDecided(_Routing):
     remedies: tuple[Remedy, ...] = ()
     handler: Staff
     lead: Staff | None = None
+    authority: dict[str, str] | None = None
     personal: dict[UUID, DecisionWords]
 
 

@@ -332,9 +332,35 @@ async def test_money_above_the_authority_waits_for_a_lead(w: Running) -> None:
         assert (await client.post(f"/v1/letters/{letter['id']}/approve")).status_code == 403
     async with w.client("handler", "other") as client:
         assert (await client.post(f"/v1/letters/{letter['id']}/approve")).status_code == 403
+        assert (await client.get("/v1/approvals")).status_code == 403
     async with w.client("approver", "grace") as client:
+        [asked] = [one for one in (await client.get("/v1/approvals")).json() if one["id"] == letter["id"]]
+        assert (asked["approval"]["sums"], asked["approval"]["authority"]) == ({"GBP": "501"}, {"GBP": "500"})
         assert (await client.post(f"/v1/letters/{letter['id']}/approve")).status_code == 200
+        assert letter["id"] not in [one["id"] for one in (await client.get("/v1/approvals")).json()]
+    sent = await w.settled(complaint, "resolution", "sent")
+    assert sent["approved_by"] == "grace"
+
+
+async def test_an_approver_amends_a_sum_and_the_ledger_holds_the_amended_promise(w: Running) -> None:
+    complaint = uuid4()
+    await w.tell(complaint, correspondence.received(email=address(complaint)), correspondence.triaged(),
+                 correspondence.decided(correspondence.decision("120"), authority={"GBP": "50"}))  # fmt: skip
+    letter = await w.settled(complaint, "resolution", "blocked")
+    change = {"remedies": [{"remedy": "r1", "amount": "80"}], "reason": "the fee was £80"}
+    async with w.client("approver", "grace") as client:
+        for wrong in ({**change, "remedies": []}, {**change, "remedies": [{"remedy": "r1"}]}, {**change, "reason": ""}):
+            assert (await client.post(f"/v1/letters/{letter['id']}/amend", json=wrong)).status_code == 422
+        answer = await client.post(f"/v1/letters/{letter['id']}/amend", json=change)
+        assert answer.status_code == 200, answer.text
+    [log] = answer.json()["amended"]
+    assert (log["who"], log["before"]["amount"], log["after"]["amount"]) == ("grace", "120", "80")
     await w.settled(complaint, "resolution", "sent")
+    [row] = await w.rows("SELECT amount FROM promise WHERE complaint_id = :c AND kind = 'remedy'", c=complaint)
+    assert row.amount == "80"
+    plain = w.smtp.to(address(complaint))[-1].get_body(("plain",))
+    assert plain is not None
+    assert "£80" in plain.get_content()
 
 
 async def test_a_missing_field_is_named_and_no_letter_goes_out(w: Running) -> None:

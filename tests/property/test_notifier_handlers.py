@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.notifier import language as languages
 from services.notifier import policy
+from services.notifier.approvals import OVERDUE
 from services.notifier.handlers import Notifier
 from services.notifier.lint import Linter
 from services.notifier.model import LetterRow, Matter
@@ -148,5 +149,6 @@ def check(life: Life) -> None:
         assert all(row.kind == "withdrawal_confirmation" for row in letters if row.state in ("owed", "ready"))
     if facts and facts.level == "T0":
         assert not [row for row in letters if row.automatic and row.state == "ready"]
-    told = [data.letter_id for data in life.told if isinstance(data, (LetterBlocked, LetterFailed))]
+    told = [(data.letter_id, data.reason == OVERDUE) for data in life.told
+            if isinstance(data, (LetterBlocked, LetterFailed))]  # fmt: skip
     assert len(told) == len(set(told))

@@ -182,8 +182,11 @@ def test_a_lead_overrides_tone_but_never_somebody_elses_data() -> None:
     story = begun().tell(c.replied("You failed to keep the receipt."))
     row, debts = story.letter("reply"), story.notifier.debts
     assert row.findings == ["E1"]
-    list(debts.approve(story.matter, row.id, "ada", lead=True, now=story.now))
-    assert row.state == "ready"
+    with pytest.raises(Problem) as unexplained:
+        list(debts.approve(story.matter, row.id, "ada", lead=True, now=story.now))
+    assert (unexplained.value.status, row.state) == (422, "blocked")
+    list(debts.approve(story.matter, row.id, "ada", lead=True, now=story.now, reason="she asked for plain words"))
+    assert (row.state, row.inputs["approval_reason"]) == ("ready", "she asked for plain words")
     story = begun().tell(c.replied("Please write to her at other@example.org."))
     row = story.letter("reply")
     assert "G5" in row.findings

@@ -1,24 +1,47 @@
 """Letters of the ledger, and promises."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.base.errors import NotFound
 from shared.base.security import Role, allow, caller
 from shared.deliver.ledger import State
 from shared.spine.spine import Spine
 
+from ..approvals import Amendment
 from ..debts import Debts
 from ..model import Matter
 from ..store import Reading
 
 STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
 DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")
-LEADS = frozenset({"lead", "manager", "approver"})
+APPROVERS: tuple[Role, ...] = ("lead", "manager", "approver")
+LEADS = frozenset(APPROVERS)
+_DECIDED = ("approval", "approved_by", "approval_reason", "amended")
+
+
+class ApprovalOut(BaseModel):
+    """Why somebody else has to agree: `sums` above the signatory's `authority`, until when; and who decided what."""
+
+    due_at: datetime
+    sums: dict[str, Decimal]
+    authority: dict[str, Decimal]
+
+
+class AmendedOut(BaseModel):
+    """One change to a remedy: from and to are `{amount, by}`."""
+
+    who: str
+    at: datetime
+    reason: str
+    remedy: str
+    before: dict[str, str | None] = Field(validation_alias="from")
+    after: dict[str, str | None] = Field(validation_alias="to")
 
 
 class LetterOut(BaseModel):
@@ -44,6 +67,10 @@ class LetterOut(BaseModel):
     created_at: datetime
     next_try_at: datetime | None
     sent_at: datetime | None
+    approval: ApprovalOut | None = None
+    approved_by: str | None = None
+    approval_reason: str | None = None
+    amended: list[AmendedOut] = []
 
 
 class PromiseOut(BaseModel):
@@ -64,6 +91,27 @@ class PromiseOut(BaseModel):
 
 class ReasonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class AmendedRemedyIn(BaseModel):
+    """A remedy of the decision by its id, with another sum, another day, or both."""
+
+    model_config = ConfigDict(extra="forbid")
+    remedy: str = Field(max_length=100)
+    amount: Decimal | None = Field(None, ge=0, max_digits=14, decimal_places=2)
+    by: date | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "AmendedRemedyIn":
+        if self.amount is None and self.by is None:
+            raise ValueError("say what is to be different: amount, by, or both")
+        return self
+
+
+class AmendIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    remedies: list[AmendedRemedyIn] = Field(min_length=1, max_length=50)
     reason: str = Field(min_length=1, max_length=1000)
 
 
@@ -118,11 +166,37 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
     @routes.post("/letters/{letter_id}/approve")
     @allow(*DECIDERS)
     async def approve(letter_id: UUID, request: Request, body: ApproveIn | None = None) -> LetterOut:
-        """Let a blocked letter go out. Nobody approves their own; rules G5, G7, C5 and G11 are never waived."""
+        """Let a blocked letter go out. Nobody approves their own; rules G5, G7, C5 and G11 are never waived.
+
+        Overriding any other rule takes a reason, which is kept with the letter.
+        """
         who = caller(request)
         complaint = await complaint_of(letter_id)
         await spine.work.command(
-            complaint, lambda m, now: debts.approve(m, letter_id, who.name, lead=who.role in LEADS, now=now)
+            complaint,
+            lambda m, now: debts.approve(
+                m, letter_id, who.name, lead=who.role in LEADS, now=now, reason=body.reason if body else None
+            ),
+        )
+        return await shown(letter_id)
+
+    @routes.get("/approvals")
+    @allow(*APPROVERS)
+    async def approvals(limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[LetterOut]:
+        """Letters that promise more than their signatory may, the most urgent first."""
+        async with spine.db.read() as tx:
+            return [_out(row) for row in await reading.approvals(tx, limit)]
+
+    @routes.post("/letters/{letter_id}/amend")
+    @allow(*APPROVERS)
+    async def amend(letter_id: UUID, request: Request, body: AmendIn) -> LetterOut:
+        """Change sums or days of the remedies in a letter that waits for approval, and let it go as changed."""
+        who = caller(request)
+        changes = [Amendment(r.remedy, r.amount, r.by.isoformat() if r.by else None) for r in body.remedies]
+        complaint = await complaint_of(letter_id)
+        await spine.work.command(
+            complaint,
+            lambda m, now: debts.amend(m, letter_id, who.name, changes, lead=True, reason=body.reason, now=now),
         )
         return await shown(letter_id)
 
@@ -159,4 +233,5 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
 
 
 def _out(row: Any) -> LetterOut:
-    return LetterOut.model_validate(dict(row._mapping))
+    about = {name: row.inputs[name] for name in _DECIDED if row.inputs.get(name)}
+    return LetterOut.model_validate({**row._mapping, **about})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import DateTime, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .. import tables as t
@@ -26,6 +26,12 @@ class Reading:
         """Letters in these states, the oldest first."""
         query = select(t.letter).where(t.letter.c.state.in_(states))
         return (await tx.execute(query.order_by(t.letter.c.created_at).limit(limit))).all()
+
+    async def approvals(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
+        """Letters that wait for an approver, the most urgent first."""
+        due = t.letter.c.inputs["approval"]["due_at"].astext
+        query = select(t.letter).where(t.letter.c.state == "blocked", due.is_not(None))
+        return (await tx.execute(query.order_by(cast(due, DateTime(timezone=True))).limit(limit))).all()
 
     async def promises(self, tx: AsyncConnection, state: str | None, limit: int) -> Sequence[Any]:
         """Promises, the most urgent first."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Literal
 
 from shared.base.errors import Problem
-from shared.events.common import Cause, Decision, Issue, Overall, Remedy
+from shared.events.common import Cause, Decision, Issue, Overall
 from shared.events.routing import (
     ComplaintClosed,
     ComplaintDecided,
@@ -40,7 +39,7 @@ def overall(issues: Sequence[Issue]) -> Overall:
 def decide(case: Case, record: Decision, cause: Cause, actor: Actor, now: datetime) -> Iterator[Effect]:
     """Record the decision per issue; the letter that tells it is owed from here on."""
     own(case, actor, "decide")
-    _check_record(record, actor)
+    _check_record(record)
     if case.customer_id is None:
         raise Problem(409, "Conflict", "The case has no customer.")
     decision_id, result = new_id(case, "decision"), overall(record.issues)
@@ -61,12 +60,13 @@ def decide(case: Case, record: Decision, cause: Cause, actor: Actor, now: dateti
             remedies=record.remedies,
             handler=actor.staff,
             lead=case.lead,
+            authority=(actor.handler.authority or None) if actor.handler else None,
             personal={case.customer_id: DecisionWords(record=record)},
         ),
     )
 
 
-def _check_record(record: Decision, actor: Actor) -> None:
+def _check_record(record: Decision) -> None:
     known = [i.id for i in record.issues]
     if len(set(known)) != len(known):
         raise wrong("/issues", "Two issues have the same id.")
@@ -76,19 +76,6 @@ def _check_record(record: Decision, actor: Actor) -> None:
     for n, remedy in enumerate(record.remedies):
         if remedy.issue not in known:
             raise wrong(f"/remedies/{n}/issue", "There is no issue with this id.")
-        _check_authority(n, remedy, actor)
-
-
-def _check_authority(n: int, remedy: Remedy, actor: Actor) -> None:
-    limits = actor.handler.authority if actor.handler else {}
-    if not limits or remedy.amount is None or actor.leads:
-        return
-    limit = limits.get(remedy.currency or "")
-    if limit is None or Decimal(remedy.amount) > Decimal(limit):
-        raise wrong(
-            f"/remedies/{n}/amount",
-            f"Above your authority of {limit or 0} {remedy.currency}: ask your lead to decide the case.",
-        )
 
 
 def remedy_done(
