@@ -17,11 +17,12 @@ from shared.spine.spine import Spine
 
 from . import api
 from .book import PolicyBook
+from .checks import check
+from .commands import Commands
 from .document import Faulty
 from .handlers import Escalation
 from .metrics import TOTALS
 from .model import Case
-from .policy import check
 from .settings import Settings
 from .store import Store
 
@@ -92,7 +93,7 @@ def build(settings: Settings) -> Service:
 
     web = web_app(
         "escalation",
-        api.routers(spine, store, escalation),
+        api.routers(spine, store, Commands(book)),
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
-from shared.calendars import Calendar, Calendars
+from shared.calendars import Calendar, Calendars, Duration
 
 from .policy import Pack, Rule, Subject
 
@@ -34,9 +34,20 @@ class Terms:
     def legal(self) -> bool:
         return self.edition.pack.legal
 
+    @property
+    def mark(self) -> str:
+        """Names the same promise in what is stored: version, place in the pack, calendar."""
+        return f"{self.edition.version}.{self.index}@{self.calendar.id}"
+
+    def limit(self, extended: int = 0) -> Duration:
+        """The limit, or the one that replaced it so many times."""
+        return self.rule.extension[extended - 1].limit if extended else self.rule.limit
+
 
 Pins = tuple[tuple[str, int], ...]
-Matches = tuple[tuple[str, str, tuple[Terms, ...]], ...]
+Matches = tuple[tuple[str, tuple[Terms, ...]], ...]
+"""Per kind of clock, the rules of one pack with one start that compete; the strictest counts."""
+
 _MOST_KEPT = 4096
 
 
@@ -67,18 +78,29 @@ class PolicyBook:
         """One stored version."""
         return self._editions[pack, version]
 
-    def pins(self, received_at: datetime) -> Pins:
+    def newest(self, pack: str) -> Edition | None:
+        """The last stored version of a pack."""
+        editions = self._by_pack.get(pack)
+        return editions[-1] if editions else None
+
+    def pins(self, received_at: datetime, language: str = "en") -> Pins:
         """The version of each pack that binds a complaint received then; switched-off packs bind nothing."""
         chosen = []
         for name, editions in self._by_pack.items():
             in_force = [e for e in editions if e.in_force_from <= received_at]
-            if in_force and in_force[-1].pack.active and _covers(in_force[-1].pack, received_at):
+            if in_force and self.binds(in_force[-1], received_at, language):
                 chosen.append((name, in_force[-1].version))
         return tuple(chosen)
 
+    def binds(self, edition: Edition, received_at: datetime, language: str) -> bool:
+        """Whether a version is switched on and holds on the day of the receipt, where its calendar is."""
+        pack = edition.pack
+        return pack.active and _covers(pack, received_at, self.calendars.get(pack.own_calendar(language)))
+
     def matching(self, pins: Pins, subject: Subject) -> Matches:
-        """The rules of the pinned versions that hold for a complaint, by pack and kind of clock."""
-        alike = (pins, replace(subject, received_at=_day(subject.received_at)))
+        """The rules of the pinned versions that hold for a complaint, by pack, kind of clock and start."""
+        # No zone's midnight lies within a quarter of an hour: complaints of the same one have the same dates.
+        alike = (pins, replace(subject, received_at=_quarter(subject.received_at)))
         found = self._matches.get(alike)
         if found is None:
             if len(self._matches) >= _MOST_KEPT:
@@ -87,14 +109,16 @@ class PolicyBook:
         return found
 
     def _match(self, pins: Pins, subject: Subject) -> Matches:
-        found: dict[tuple[str, str], list[Terms]] = {}
+        found: dict[tuple[str, str, str], list[Terms]] = {}
         for name, version in pins:
             edition = self._editions[name, version]
             for index, rule in enumerate(edition.pack.clocks):
-                if rule.when.holds(subject) and _covers(rule, subject.received_at):
-                    calendar = edition.pack.calendar_id(rule, subject.language)
-                    found.setdefault((name, rule.clock), []).append(self.terms(name, version, index, calendar))
-        return tuple((pack, kind, tuple(terms)) for (pack, kind), terms in found.items())
+                if not rule.holds(subject):
+                    continue
+                terms = self.terms(name, version, index, edition.pack.calendar_id(rule, subject.language))
+                if _covers(rule, subject.received_at, terms.calendar):
+                    found.setdefault((name, rule.clock, rule.start), []).append(terms)
+        return tuple((kind, tuple(terms)) for (_, kind, _), terms in found.items())
 
     def terms(self, pack: str, version: int, index: int, calendar: str) -> Terms:
         """A rule of a stored version, counted in a calendar."""
@@ -113,13 +137,16 @@ def in_force_from(pack: Pack, stored_at: datetime | None) -> datetime:
     return own if stored_at is None else max(own, stored_at)
 
 
-def _day(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _quarter(at: datetime) -> datetime:
+    utc = at.astimezone(UTC)
+    return utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
 
 
-def _covers(dated: Pack | Rule, at: datetime) -> bool:
-    """Whether something dated holds on the day of a receipt (UTC); its `effective_to` is the first day without it."""
-    day = at.astimezone(UTC).date()
+def _covers(dated: Pack | Rule, at: datetime, calendar: Calendar) -> bool:
+    """Whether something dated holds on the local day of a receipt; its `effective_to` is the first day without it."""
+    if dated.effective_from is None and dated.effective_to is None:
+        return True
+    day = at.astimezone(calendar.zone).date()
     return (dated.effective_from is None or dated.effective_from <= day) and (
         dated.effective_to is None or day < dated.effective_to
     )

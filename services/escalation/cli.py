@@ -11,8 +11,8 @@ import typer
 from shared.base.config import Settings, load
 from shared.calendars import CalendarError, Calendars, Duration, explain, load_calendars, read_moment
 
+from .checks import check
 from .document import Faulty
-from .policy import check
 
 policy = typer.Typer(help="Check policy packs.", no_args_is_help=True)
 calendar = typer.Typer(help="Reckon with business time.", no_args_is_help=True)

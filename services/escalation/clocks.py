@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from shared.calendars import Calendar, Duration, Words, explain, moment_words
+from shared.calendars import Calendar, Words, explain, moment_words
 from shared.events.common import ClockState, ClockView, Text
 
 from .book import Terms
+from .counting import convention_words, last_moment
 from .policy import Rung
 
 Pause = tuple[datetime, datetime]
@@ -25,8 +26,9 @@ class Clock:
 
     `name` is unique in its complaint and begins the names of its timers. `version` rises with every change of the
     deadline and never falls. `given` is a deadline that somebody promised as such; otherwise the rule's limit counts
-    from `started_at`. `rule` is its rule's place in the pack, `beaten` those of the
-    looser rules that hold as well. `passed` holds the thresholds that fired, `armed` the one timer that is set.
+    from `started_at`, `extended` times replaced by a longer one. `rule` is its rule's place in the pack, `beaten` the
+    marks of looser promises that hold as well. `passed` holds the thresholds that fired, `armed` the one timer that
+    is set.
     """
 
     id: UUID
@@ -41,6 +43,8 @@ class Clock:
     started_at: datetime
     due_at: datetime
     given: datetime | None = None
+    extended: int = 0
+    lapses: bool = False
     version: int = 1
     state: ClockState = "running"
     zh: str = ""
@@ -51,7 +55,7 @@ class Clock:
     paused_at: datetime | None = None
     held_until: datetime | None = None
     armed: str | None = None
-    beaten: list[int] = field(default_factory=list)
+    beaten: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -60,6 +64,16 @@ class Clock:
     def live(self) -> bool:
         """Whether anything can still happen on it: a breached clock climbs its ladder until the work is done."""
         return self.state in ("running", "paused") or (self.state == "breached" and self.stopped_at is None)
+
+    @property
+    def mark(self) -> str:
+        """Names the promise that counts, as `Terms.mark` does."""
+        return f"{self.pack_version}.{self.rule}@{self.calendar}"
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it ended by its own time, without having been a failure."""
+        return self.lapses and self.state == "cancelled" and self.stopped_at == self.due_at
 
     def visible(self) -> tuple[object, ...]:
         """What others see; an event is due when it changes."""
@@ -113,10 +127,15 @@ def shifted(calendar: Calendar, business: bool, point: datetime, pauses: Sequenc
     return point
 
 
-def deadline(terms: Terms, started_at: datetime, pauses: Sequence[Pause] = ()) -> datetime:
+def counted(terms: Terms, started_at: datetime, extended: int = 0) -> datetime:
+    """When a limit that began at `started_at` is used up, without pauses, in the way of its source."""
+    return last_moment(terms.calendar, started_at, terms.limit(extended), terms.rule.convention)
+
+
+def deadline(terms: Terms, started_at: datetime, pauses: Sequence[Pause] = (), extended: int = 0) -> datetime:
     """When a limit that began at `started_at` is used up."""
-    end = terms.calendar.add(started_at, terms.rule.limit)
-    return shifted(terms.calendar, terms.rule.limit.business, end, pauses)
+    end = counted(terms, started_at, extended)
+    return shifted(terms.calendar, terms.limit(extended).business, end, pauses)
 
 
 def thresholds(clock: Clock, terms: Terms | None, pauses: Sequence[Pause]) -> list[Threshold]:
@@ -198,10 +217,10 @@ def _at(clock: Clock, terms: Terms, step: _Step, pauses: Sequence[Pause]) -> Thr
 
 
 def _share(clock: Clock, terms: Terms, share: float, pauses: Sequence[Pause]) -> datetime | None:
-    calendar, business = terms.calendar, terms.rule.limit.business
+    calendar, business = terms.calendar, terms.limit(clock.extended).business
     end = clock.due_at
     if pauses or share > 1:
-        end = clock.given or calendar.add(clock.started_at, terms.rule.limit)
+        end = clock.given or counted(terms, clock.started_at, clock.extended)
         if shifted(calendar, business, end, pauses) != clock.due_at:  # a tighter limit bounds it: its own way counts
             end, pauses = clock.due_at, ()
     whole = measure(calendar, business, clock.started_at, end)
@@ -211,12 +230,15 @@ def _share(clock: Clock, terms: Terms, share: float, pauses: Sequence[Pause]) ->
 
 
 def words(
-    clock_start: datetime, terms: Terms, due_at: datetime, pauses: Sequence[Pause] = (), bound: str | None = None
-) -> Words:
+    clock_start: datetime, terms: Terms, due_at: datetime, pauses: Sequence[Pause] = (), bound: str | None = None,
+    extended: int = 0,
+) -> Words:  # fmt: skip
     """How the deadline came about: the count, then the pauses, then a legal limit that bounds it."""
-    calendar, limit = terms.calendar, terms.rule.limit
-    end = calendar.add(clock_start, limit) if pauses or bound else due_at
-    said = explain(calendar, clock_start, limit, end)
+    calendar, limit = terms.calendar, terms.limit(extended)
+    end = counted(terms, clock_start, extended) if pauses or bound else due_at
+    said = convention_words(explain(calendar, clock_start, limit, end), terms.rule.convention)
+    if extended:
+        said = Words(zh=f"已寄出暂复函，期限延长：{said.zh}", en=f"longer since a holding letter was sent: {said.en}")
     for begin, until in pauses:
         if begin >= end:
             break
@@ -241,8 +263,3 @@ def promised_words(calendar: Calendar, at: datetime) -> Words:
         zh=f"已承诺的时间（{calendar.zone.key}时间）→ 截止{moment.zh}",
         en=f"promised as a time in {calendar.zone.key} → due {moment.en}",
     )
-
-
-def hold_limit(hours: int) -> Duration:
-    """For how long acknowledging a rung holds the next ones: working hours."""
-    return Duration.parse(f"{hours}bh")

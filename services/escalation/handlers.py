@@ -3,23 +3,24 @@
 Every handler is total: an unexpected but well-formed event adds a fact that changes nothing.
 """
 
+import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.base.errors import Conflict
-from shared.calendars import Calendars
 from shared.events import intake, notifier, routing
 from shared.events.envelope import Event
-from shared.spine.effects import Disarm, Effect, Handlers, Timer
+from shared.spine.effects import Effect, Handlers, Timer
 
+from . import ladder
 from .book import PolicyBook
-from .clocks import Clock, hold_limit
-from .machine import PAUSE_END, Machine, rung_id
-from .model import Case, Given, RungRow, note, plausible
+from .facts import Given, Question, Times, note, note_by, plausible
+from .machine import PAUSE_END, Machine
+from .model import Case
 
 Effects = Iterable[Effect]
 LONGEST_WAIT = timedelta(days=366)
+# A paying system's reference: a word with a number in it, such as `TR-2026-0142` or `payment 8841`.
+_REFERENCE = re.compile(r"\d{2,}")
 
 
 class Escalation:
@@ -27,10 +28,6 @@ class Escalation:
 
     def __init__(self, book: PolicyBook) -> None:
         self.book, self.machine = book, Machine(book)
-
-    @property
-    def calendars(self) -> Calendars:
-        return self.book.calendars
 
     # What the customer does --------------------------------------------------------------------------------------
 
@@ -40,7 +37,8 @@ class Escalation:
             data = event.data
             case.received_at = data.received_at if plausible(data.received_at) else event.time
             case.tier, case.channel, case.language = data.customer.tier, data.channel, data.customer.language
-            case.pins = self.book.pins(case.received_at)
+            case.product = data.product
+            case.pins = self.book.pins(case.received_at, case.language)
         return self.machine.settle(case, now, rematch=True)
 
     def on_replied(self, case: Case, event: Event[intake.CustomerReplied], now: datetime) -> Effects:
@@ -57,51 +55,88 @@ class Escalation:
         return self.machine.settle(case, now, rematch=True)
 
     def on_customer_changed(self, case: Case, event: Event[intake.CustomerChanged], now: datetime) -> Effects:
-        """A higher tier tightens; a lower one leaves what was promised."""
+        """A higher tier or another country's calendar tightens; what was promised is never loosened."""
         if case.received_at is not None:
-            case.tier = event.data.customer.tier
+            case.tier, case.language = event.data.customer.tier, event.data.customer.language
         return self.machine.settle(case, now, rematch=True)
+
+    def on_accepted(self, case: Case, event: Event[intake.OutcomeAccepted], now: datetime) -> Effects:
+        note(case.agreed, event.data.received_at)
+        return self.machine.settle(case, now, rematch=True)
+
+    def on_disputed(self, case: Case, event: Event[intake.OutcomeDisputed], now: datetime) -> Effects:
+        """After the outcome was told this is the second stage, with clocks of its own."""
+        note(case.disputed, event.data.received_at)
+        return self.machine.settle(case, now, rematch=True)
+
+    def on_bounced(self, case: Case, event: Event[intake.BounceReceived], now: datetime) -> Effects:
+        """A letter that came back told the customer nothing: what it had stopped runs on."""
+        data = event.data
+        if not data.permanent or not data.letter_message_id or data.letter_message_id in case.bounced:
+            return ()
+        case.bounced = [*case.bounced[-49:], data.letter_message_id]
+        if data.letter_message_id not in case.sent:
+            return ()
+        kind, at = case.sent.pop(data.letter_message_id)
+        for times in _told_by(case, kind):
+            if at in times:
+                times.remove(at)
+        return self.machine.settle(case, now, rematch=True, undone=True)
 
     # What we do --------------------------------------------------------------------------------------------------
 
     def on_triaged(self, case: Case, event: Event[routing.ComplaintTriaged], now: datetime) -> Effects:
         data = event.data
+        note(case.triaged, event.time)
         case.cause, case.severity, case.needs, case.vulnerable = data.cause, data.severity, data.needs, data.vulnerable
         return self.machine.settle(case, now, rematch=True)
 
     def on_assigned(self, case: Case, event: Event[routing.ComplaintAssigned], now: datetime) -> Effects:
+        """Accepting an offer is something that a person did; being given a case is not."""
         case.handler = event.data.handler.model_dump()
         case.lead = event.data.lead.model_dump() if event.data.lead else case.lead
-        return ()
+        note(case.assigned, event.time)
+        if event.data.mode == "offer":
+            note_by(case.acts, event.time, event.data.handler.id)
+        return self.machine.settle(case, now, rematch=True)
 
     def on_transferred(self, case: Case, event: Event[routing.ComplaintTransferred], now: datetime) -> Effects:
+        """A hand-off begins: it ends when somebody else does something for the customer."""
         case.handler = event.data.handler.model_dump() if event.data.handler else None
-        return ()
+        note_by(case.transfers, event.time, event.data.from_handler)
+        return self.machine.settle(case, now, rematch=True)
 
     def on_contact(self, case: Case, event: Event[routing.ContactMade], now: datetime) -> Effects:
-        """Only a contact in which somebody was reached counts."""
-        if event.data.outcome != "reached":
+        """Only a contact in which somebody was reached counts. One that the customer made answers our questions."""
+        data = event.data
+        if data.outcome != "reached":
             return ()
-        note(case.reached, event.data.at)
-        if event.data.direction == "out":
-            note(case.called, event.data.at)
-        return self.machine.settle(case, now)
+        note(case.reached, data.at)
+        note_by(case.acts, data.at, data.by)
+        note(case.called if data.direction == "out" else case.replies, data.at)
+        return self.machine.settle(case, now, rematch=True)
 
     def on_first_response(self, case: Case, event: Event[routing.FirstResponseGiven], now: datetime) -> Effects:
         note(case.responded, event.data.at)
+        note_by(case.acts, event.data.at, event.data.by)
         return self.machine.settle(case, now)
 
     def on_information_requested(
         self, case: Case, event: Event[routing.InformationRequested], now: datetime
     ) -> Effects:
-        """Pausable clocks wait for the answer, at most until `answer_by`."""
-        longest = event.time + LONGEST_WAIT
-        case.questions.setdefault(str(event.data.request_id), (event.time, min(event.data.answer_by, longest)))
-        return self.machine.settle(case, now)
+        """Pausable clocks wait for the answer, at most until `answer_by`. The third question concerns the lead."""
+        key, answer_by = str(event.data.request_id), min(event.data.answer_by, event.time + LONGEST_WAIT)
+        if key in case.questions:
+            return
+        case.questions[key] = Question(event.time, answer_by, str(event.id))
+        note_by(case.acts, event.time, event.data.handler.id)
+        yield from self.machine.settle(case, now)
+        yield from ladder.third_question(case, now)
 
     def on_enquiry_opened(self, case: Case, event: Event[routing.EnquiryOpened], now: datetime) -> Effects:
         given = case.enquiries.setdefault(str(event.data.enquiry_id), Given())
         given.begin(event.time, event.data.due)
+        note_by(case.acts, event.time, event.data.by)
         return self.machine.settle(case, now, rematch=True)
 
     def on_enquiry_answered(self, case: Case, event: Event[routing.EnquiryAnswered], now: datetime) -> Effects:
@@ -109,17 +144,30 @@ class Escalation:
         return self.machine.settle(case, now)
 
     def on_decided(self, case: Case, event: Event[routing.ComplaintDecided], now: datetime) -> Effects:
-        """A decision alone stops nothing: it has to be told."""
+        """A decision alone stops nothing: it has to be told. It ends the waiting for answers, and letters about
+        earlier decisions need no approval any more."""
+        decider = event.data.handler.id
         note(case.decided, event.time)
-        return self.machine.settle(case, now)
+        note_by(case.acts, event.time, decider)
+        case.deciders[str(event.data.decision_id)] = decider
+        for given in case.approvals.values():
+            if given.started_at and given.started_at < event.time:
+                given.over(event.time)
+        return self.machine.settle(case, now, rematch=True)
 
     def on_remedy_done(self, case: Case, event: Event[routing.RemedyCarriedOut], now: datetime) -> Effects:
-        case.remedies.setdefault(event.data.remedy_id, Given()).done(event.data.at)
+        """Done when the paying system's reference shows it, or somebody else than the decider says so; the decider's
+        own word waits for a second person."""
+        data = event.data
+        if data.by != case.deciders.get(str(data.decision_id)) or _REFERENCE.search(data.evidence):
+            case.remedies.setdefault(data.remedy_id, Given()).done(data.at)
+        elif plausible(data.at):
+            case.claims.setdefault(data.remedy_id, (data.at, data.by))
         return self.machine.settle(case, now)
 
     def on_resolved(self, case: Case, event: Event[routing.ComplaintResolved], now: datetime) -> Effects:
         note(case.resolved, event.data.at)
-        return self.machine.settle(case, now)
+        return self.machine.settle(case, now, rematch=True)
 
     def on_reopened(self, case: Case, event: Event[routing.ComplaintReopened], now: datetime) -> Effects:
         """A reopened complaint has a clock of its own; the first outcome stays."""
@@ -134,32 +182,62 @@ class Escalation:
 
     def on_referred(self, case: Case, event: Event[routing.ComplaintReferredOutside], now: datetime) -> Effects:
         note(case.ended, event.data.at)
+        note(case.referred, event.data.at)
         return self.machine.settle(case, now)
 
     # What we write -----------------------------------------------------------------------------------------------
 
     def on_letter_sent(self, case: Case, event: Event[notifier.LetterSent], now: datetime) -> Effects:
-        """Each letter is an update; some stop a clock."""
-        at = event.data.sent_at
-        note(case.letters, at)
-        match event.data.kind:
-            case "acknowledgement":
-                note(case.acknowledged, at)
-            case "resolution":
-                note(case.resolutions, at)
-            case "call_summary":
-                note(case.summaries, at)
-        return self.machine.settle(case, now)
-
-    def on_promise_made(self, case: Case, event: Event[notifier.PromiseMade], now: datetime) -> Effects:
-        """A remedy that a letter promises by a date has a clock."""
-        if event.data.kind != "remedy" or event.data.remedy_id is None:
+        """Each letter is an update; some stop a clock, unless they came back."""
+        data = event.data
+        at, trigger, id_ = data.sent_at, str(data.trigger), str(data.letter_id)
+        if data.message_id in case.bounced:
             return ()
-        given = case.remedies.setdefault(event.data.remedy_id, Given())
-        given.begin(event.time, event.data.due_at)
+        if plausible(at):
+            case.sent = dict(list(case.sent.items())[-49:]) | {data.message_id: (data.kind, at)}
+        for times in _told_by(case, data.kind):
+            note(times, at)
+        if data.by_person:
+            note_by(case.acts, at, data.by_person)
+        for question in case.questions.values():
+            if question.letter == trigger and question.told_at is None and plausible(at):
+                question.told_at = at
+        if id_ in case.approvals:
+            case.approvals[id_].done(at)
         return self.machine.settle(case, now, rematch=True)
 
-    # Timers and commands -----------------------------------------------------------------------------------------
+    def on_letter_blocked(self, case: Case, event: Event[notifier.LetterBlocked], now: datetime) -> Effects:
+        """A question that may not be asked (for what we hold, for instance) pauses nothing. A letter that is held
+        without a finding waits for somebody's approval."""
+        self._refused(case, str(event.data.trigger))
+        if not event.data.findings and "approv" in event.data.reason:
+            case.approvals.setdefault(str(event.data.letter_id), Given()).begin(event.time, None)
+        return self.machine.settle(case, now, rematch=True)
+
+    def on_letter_failed(self, case: Case, event: Event[notifier.LetterFailed], now: datetime) -> Effects:
+        self._refused(case, str(event.data.trigger))
+        if given := case.approvals.get(str(event.data.letter_id)):
+            given.over(event.time)
+        return self.machine.settle(case, now)
+
+    @staticmethod
+    def _refused(case: Case, trigger: str) -> None:
+        for question in case.questions.values():
+            if question.letter == trigger and question.told_at is None:
+                question.refused = True
+
+    def on_promise_made(self, case: Case, event: Event[notifier.PromiseMade], now: datetime) -> Effects:
+        """A remedy or a call that a letter promises by a date has a clock."""
+        data = event.data
+        if data.kind == "remedy" and data.remedy_id is not None:
+            case.remedies.setdefault(data.remedy_id, Given()).begin(event.time, data.due_at)
+        elif data.kind == "callback":
+            case.callbacks.setdefault(str(data.promise_id), Given()).begin(event.time, data.due_at)
+        else:
+            return ()
+        return self.machine.settle(case, now, rematch=True)
+
+    # Timers -----------------------------------------------------------------------------------------
 
     def on_timer(self, case: Case, timer: Timer, now: datetime) -> Effects:
         """A threshold, or the end of a pause, has come."""
@@ -169,24 +247,6 @@ class Escalation:
         clock = case.clocks.get(timer.name.partition("/")[0])
         return self.machine.settle(case, now, fired=clock) if clock else ()
 
-    def acknowledge(self, case: Case, now: datetime, *, rung: RungRow, who: str, why: str, hours: int) -> Effects:
-        """Somebody takes a reached rung on: the next ones wait for up to four working hours, once.
-
-        Raises Conflict for a legal clock, a rung that was acknowledged before, and a clock that is over or has another
-        deadline by now.
-        """
-        clock = next((c for c in case.clocks.values() if c.id == rung.clock_id), None)
-        _refuse(clock, rung)
-        assert clock is not None
-        held = self.calendars.get(clock.calendar).add(now, hold_limit(hours))
-        clock.acknowledged.append(str(rung.id))
-        clock.held_until = held
-        case.rungs.append(replace(rung, acknowledged_at=now, acknowledged_by=who, why=why))
-        if clock.armed is not None:  # what comes next is another moment now
-            yield Disarm(clock.armed)
-            clock.armed = None
-        yield from self.machine.settle(case, now)
-
     def table(self) -> Handlers[Case]:
         """Which event is handled by what."""
         return {
@@ -195,6 +255,9 @@ class Escalation:
             intake.ComplaintWithdrawn: self.on_withdrawn,
             intake.CallbackRequested: self.on_callback_requested,
             intake.CustomerChanged: self.on_customer_changed,
+            intake.OutcomeAccepted: self.on_accepted,
+            intake.OutcomeDisputed: self.on_disputed,
+            intake.BounceReceived: self.on_bounced,
             routing.ComplaintTriaged: self.on_triaged,
             routing.ComplaintAssigned: self.on_assigned,
             routing.ComplaintTransferred: self.on_transferred,
@@ -210,16 +273,16 @@ class Escalation:
             routing.ComplaintClosed: self.on_closed,
             routing.ComplaintReferredOutside: self.on_referred,
             notifier.LetterSent: self.on_letter_sent,
+            notifier.LetterBlocked: self.on_letter_blocked,
+            notifier.LetterFailed: self.on_letter_failed,
             notifier.PromiseMade: self.on_promise_made,
         }
 
 
-def _refuse(clock: Clock | None, rung: RungRow) -> None:
-    if clock is None or clock.legal:
-        raise Conflict("A rung of a legal clock cannot be acknowledged away.")
-    if str(rung.id) in clock.acknowledged:
-        raise Conflict("This rung was acknowledged before.")
-    if not clock.live:
-        raise Conflict(f"This clock is {clock.state}: nothing is left to hold.")
-    if rung.id != rung_id(clock, rung.rung):
-        raise Conflict("The clock has another deadline by now.")
+def _told_by(case: Case, kind: str) -> list[Times]:
+    """The facts that a letter of a kind is one of: each is an update, some are more."""
+    more = {
+        "acknowledgement": case.acknowledged, "resolution": case.resolutions, "call_summary": case.summaries,
+        "reopening": case.reopenings, "holding": case.holdings,
+    }.get(kind)  # fmt: skip
+    return [case.letters] if more is None else [case.letters, more]

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from .policy import Kind, Tier
 
-OUTCOMES = ("met", "breached", "retracted", "cancelled")
+OUTCOMES = ("met", "breached", "retracted", "cancelled", "reopened")
 
 
 class Outcomes(Collector):
@@ -26,7 +26,7 @@ class Outcomes(Collector):
 
     def collect(self) -> Iterator[Metric]:
         outcomes = CounterMetricFamily(
-            "amends_sla_outcome", "Clocks that were settled; breached ones that stand are breached minus retracted",
+            "amends_sla_outcome", "Clocks that were settled; breached minus retracted stand, and met minus reopened",
             labels=["kind", "tier", "outcome"],
         )  # fmt: skip
         # Every set of labels from the beginning, so that the first event is seen as an increase.

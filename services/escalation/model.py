@@ -1,9 +1,6 @@
-"""What escalation knows of one complaint: facts, and the clocks that follow from them.
+"""What escalation knows of one complaint: facts, and the clocks that follow from them."""
 
-Facts are kept as times, sorted and without doubles, so that it does not matter in which order they become known.
-"""
-
-from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,52 +8,8 @@ from uuid import UUID
 
 from .book import Pins
 from .clocks import Clock, Pause
-from .policy import Subject
-
-_MOST_TIMES = 100
-Times = list[datetime]
-
-
-def plausible(at: datetime | None) -> bool:
-    """Whether a time lies where calendars reckon, with room for any limit."""
-    return at is not None and 1972 <= at.year <= 2090
-
-
-def note(times: Times, at: datetime) -> None:
-    """Keep a time once, in order; of very many the middle ones go. A time that cannot be is no fact."""
-    if at not in times and plausible(at):
-        insort(times, at)
-        if len(times) > _MOST_TIMES:
-            del times[_MOST_TIMES // 2]
-
-
-def first(times: Times, since: datetime | None = None) -> datetime | None:
-    """The earliest time, or the earliest from `since` on."""
-    return next((t for t in times if since is None or t >= since), None)
-
-
-def earliest(*times: datetime | None) -> datetime | None:
-    """The earliest of those that are known."""
-    return min((t for t in times if t is not None), default=None)
-
-
-@dataclass
-class Given:
-    """A deadline that stands in an event: an enquiry, a call-back, a promised remedy."""
-
-    started_at: datetime | None = None
-    due_at: datetime | None = None
-    done_at: datetime | None = None
-
-    def begin(self, at: datetime, due_at: datetime | None) -> None:
-        """It is asked for or promised; the first time counts. A deadline that cannot be is none."""
-        if self.started_at is None and plausible(at):
-            self.started_at, self.due_at = at, due_at if plausible(due_at) else None
-
-    def done(self, at: datetime) -> None:
-        """It is done; the earliest time counts."""
-        if plausible(at):
-            self.done_at = earliest(self.done_at, at)
+from .facts import By, Given, Question, Times, earliest, first, handoffs
+from .policy import Start, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +39,7 @@ class Case:
     tier: str = "low"
     channel: str = ""
     language: str = "en"
+    product: str | None = None
     cause: str | None = None
     severity: str | None = None
     needs: tuple[str, ...] = ()
@@ -94,22 +48,37 @@ class Case:
     pins: Pins = ()
     handler: dict[str, Any] | None = None
     lead: dict[str, Any] | None = None
+    triaged: Times = field(default_factory=list)
+    assigned: Times = field(default_factory=list)
     acknowledged: Times = field(default_factory=list)
     responded: Times = field(default_factory=list)
     reached: Times = field(default_factory=list)
     called: Times = field(default_factory=list)
     letters: Times = field(default_factory=list)
+    holdings: Times = field(default_factory=list)
     decided: Times = field(default_factory=list)
     summaries: Times = field(default_factory=list)
     resolutions: Times = field(default_factory=list)
+    reopenings: Times = field(default_factory=list)
+    agreed: Times = field(default_factory=list)
+    disputed: Times = field(default_factory=list)
     resolved: Times = field(default_factory=list)
+    referred: Times = field(default_factory=list)
     replies: Times = field(default_factory=list)
+    resumed: Times = field(default_factory=list)
     ended: Times = field(default_factory=list)
     reopened: dict[str, datetime] = field(default_factory=dict)
-    questions: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
     callbacks: dict[str, Given] = field(default_factory=dict)
     enquiries: dict[str, Given] = field(default_factory=dict)
     remedies: dict[str, Given] = field(default_factory=dict)
+    approvals: dict[str, Given] = field(default_factory=dict)
+    transfers: list[By] = field(default_factory=list)
+    acts: list[By] = field(default_factory=list)
+    deciders: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, By] = field(default_factory=dict)
+    sent: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    bounced: list[str] = field(default_factory=list)
     pause_end: datetime | None = None
     clocks: dict[str, Clock] = field(default_factory=dict)
     outcomes: list[tuple[str, str, str]] = field(default_factory=list)
@@ -120,10 +89,18 @@ class Case:
         """What rules ask about; None until the complaint itself has been read."""
         if self.received_at is None:
             return None
+        stage = 2 if self.second_stage() else self.stage
         return Subject(
             self.tier, self.channel, self.language, self.received_at, self.cause, self.severity, self.needs,
-            self.vulnerable, self.stage,
+            self.vulnerable, stage, self.product,
         )  # fmt: skip
+
+    def second_stage(self) -> datetime | None:
+        """When the customer disputed what they had been told."""
+        if self.received_at is None or not self.disputed:
+            return None
+        told = self.communicated(self.received_at)
+        return first(self.disputed, told) if told else None
 
     def communicated(self, since: datetime) -> datetime | None:
         """When the customer was told the decision: its letter, or a reached call after it plus its summary."""
@@ -136,49 +113,116 @@ class Case:
         # Routing resolves a case only after its decision was communicated: a later but certain sign of the same.
         return earliest(told, first(self.resolved, since))
 
-    def stop(self, clock: Clock) -> datetime | None:
-        """When what the clock waits for was done, if it was."""
+    def began(self, start: Start) -> datetime | None:
+        """When clocks with this start began, if they did."""
+        if self.received_at is None:
+            return None
+        match start:
+            case "receipt":
+                return self.received_at
+            case "acknowledged":
+                return earliest(first(self.acknowledged), first(self.reached))
+            case "assigned":
+                return first(self.assigned)
+            case "decided":
+                return first(self.decided)
+            case "told":
+                return self.communicated(self.received_at)
+            case "agreed":
+                return first(self.agreed)
+            case "stage2":
+                return self.second_stage()
+            case "stage2_acknowledged":
+                again = self.second_stage()
+                return self._acknowledged(again) if again else None
+
+    def _acknowledged(self, since: datetime | None) -> datetime | None:
+        """A letter that acknowledges, or a contact in which somebody was reached."""
+        return earliest(first(self.acknowledged, since), first(self.reopenings, since), first(self.reached, since))
+
+    def stop(self, clock: Clock, stops: Sequence[str] = ()) -> datetime | None:
+        """When what the clock waits for was done, if it was. `stops`: what its rule says instead of its kind."""
+        since = clock.started_at
+        if stops:
+            return earliest(*(self._fact(name, since) for name in stops))
         match clock.kind:
             case "acknowledgement":
-                return earliest(first(self.acknowledged), first(self.reached), self.communicated(clock.started_at))
+                # From the receipt on nothing can be earlier, whatever another machine's clock says.
+                kept = None if clock.started_at == self.received_at else since
+                return earliest(self._acknowledged(kept), self.communicated(since))
             case "first_response":
-                return first(self.responded)
-            case "decision" | "final_response" | "reopened" | "next_update":
-                return self.communicated(clock.started_at)
+                return first(self.responded, None if clock.started_at == self.received_at else since)
+            case "decision" | "final_response" | "reopened" | "next_update" | "summary_resolution":
+                return self.communicated(since)
             case "callback":
-                return first(self.called, clock.started_at)
-            case "enquiry" | "remedy":
-                given = self.given(clock.kind).get(clock.name.partition(":")[2])
+                return first(self.called, since)
+            case "handoff":
+                return next((taken for begun, taken in handoffs(self.transfers, self.acts) if begun == since), None)
+            case "outside_window":
+                return first(self.referred, since)
+            case "remedy" if clock.rule >= 0 and clock.given is None and not self._given(clock):
+                return first(self.resolved, since)
+            case "enquiry" | "remedy" | "approval":
+                given = self._given(clock)
                 return given.done_at if given else None
         return None
+
+    def _fact(self, name: str, since: datetime) -> datetime | None:
+        match name:
+            case "acknowledged":
+                return self._acknowledged(since)
+            case "told":
+                return self.communicated(since)
+            case "written":
+                return next((t for t in self.letters if t > since), None)
+        times: Times = getattr(self, name)
+        return first(times, since)
 
     def cancelled(self, clock: Clock) -> datetime | None:
         """When the clock lost its object: the complaint ended, or was resolved without what the clock waits for."""
         ended = first(self.ended, clock.started_at)
+        if clock.kind == "outside_window":
+            return None
+        if clock.kind == "approval" and (given := self._given(clock)):
+            ended = earliest(ended, given.over_at)
         if clock.kind in ("remedy", "decision", "final_response", "reopened"):
             return ended
         return earliest(ended, first(self.resolved, clock.started_at))
 
     def given(self, kind: str) -> dict[str, Given]:
-        """Deadlines that stand in events, of one kind."""
-        return {"callback": self.callbacks, "enquiry": self.enquiries, "remedy": self.remedies}.get(kind, {})
+        """What has a start of its own, of one kind."""
+        if kind == "handoff":
+            found = handoffs(self.transfers, self.acts)
+            return {f"{begun.timestamp():.6f}": Given(begun, None, taken) for begun, taken in found}
+        return {
+            "callback": self.callbacks, "enquiry": self.enquiries, "remedy": self.remedies, "approval": self.approvals,
+        }.get(kind, {})  # fmt: skip
+
+    def _given(self, clock: Clock) -> Given | None:
+        return self.given(clock.kind).get(clock.name.partition(":")[2])
 
     def updates_since(self) -> datetime | None:
         """When the customer was last told something: the start of the present wait for an update."""
         if self.received_at is None:
             return None
-        begun = max([self.received_at, *self.reopened.values()])
+        again = self.second_stage()
+        begun = max([self.received_at, *self.reopened.values(), *([again] if again else [])])
         over = earliest(self.communicated(begun), first(self.ended, begun))
         return max((t for t in self.letters if t >= begun and (over is None or t < over)), default=begun)
 
     def pauses(self, clock: Clock) -> list[Pause]:
-        """Waits for the customer since the clock began: one per question, until the answer or the waiting limit."""
-        if not clock.pausable or not self.questions:
-            return []
+        """Waits for the customer since the clock began: one per question that reached them, until the answer, the
+        waiting limit, the decision, or until somebody ends it by hand."""
+        return self.waits(clock.started_at) if clock.pausable and self.questions else []
+
+    def waits(self, since: datetime) -> list[Pause]:
+        """The same for anything pausable that began at `since`."""
         merged: list[Pause] = []
-        for asked, answer_by in sorted(self.questions.values()):
-            begin = max(asked, clock.started_at)
-            end = earliest(answer_by, first(self.replies, asked)) or answer_by
+        waits = [(q.begin, q.answer_by) for q in self.questions.values() if q.begin is not None]
+        for asked, answer_by in sorted(waits):
+            begin = max(asked, since)
+            end = earliest(answer_by, *(first(times, asked) for times in (self.replies, self.resumed, self.decided)))
+            assert end is not None
             if end <= begin:
                 continue
             if merged and begin <= merged[-1][1]:

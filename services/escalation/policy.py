@@ -1,25 +1,31 @@
 """Promises as data: packs of clock rules, checked when they are read."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from shared.calendars import BadDuration, CalendarError, Calendars, Duration
-from shared.events.common import Cause, Channel, Language, Severity
-
-from .document import Document, Fault, Faulty, Path, read
+from shared.calendars import BadDuration, Duration
+from shared.events.common import Cause, Channel, Language, Severity, Text
 
 Kind = Literal[
     "acknowledgement", "first_response", "next_update", "decision", "final_response", "enquiry", "handoff",
-    "callback", "remedy", "approval", "reopened",
+    "callback", "remedy", "approval", "reopened", "summary_resolution", "outside_window",
 ]  # fmt: skip
+Start = Literal[
+    "receipt", "acknowledged", "assigned", "decided", "told", "agreed", "stage2", "stage2_acknowledged",
+]  # fmt: skip
+Stop = Literal["acknowledged", "reached", "responded", "written", "told", "resolved", "referred"]
+# How days are counted, where the plain way (the time of day of the start, on the last day) is not what is meant.
+Convention = Literal["whole_last_day", "first_day_counts", "next_working_day", "from_opening"]
+Confidence = Literal["design", "seen", "seen second-hand", "from memory"]
 Action = Literal["notify", "raise_priority", "reassign", "holding_letter", "referral_right", "page"]
 To = Literal["handler", "lead", "manager"]
 Tier = Literal["top", "high", "middle", "low"]
 
+# Clocks that begin with something of their own: one each, not one per complaint.
+GIVEN = ("callback", "enquiry", "remedy", "handoff", "approval")
 # A legal limit on the left also bounds the house clocks on the right.
 BOUNDS: dict[str, tuple[str, ...]] = {"final_response": ("final_response", "decision"), "decision": ("decision",)}
 
@@ -93,6 +99,7 @@ class Subject:
     needs: tuple[str, ...] = ()
     vulnerable: bool = False
     stage: int = 1
+    product: str | None = None
 
 
 class When(_Strict):
@@ -106,6 +113,7 @@ class When(_Strict):
     needs: Annotated[list[str] | None, BeforeValidator(_listed)] = None
     vulnerable: bool | None = None
     stage: int | None = None
+    product: Annotated[list[str] | None, BeforeValidator(_listed)] = None
 
     def holds(self, subject: Subject) -> bool:
         """Whether the rule applies. What is not known yet (cause, severity before triage) does not match."""
@@ -118,115 +126,115 @@ class When(_Strict):
             and (self.needs is None or bool(set(self.needs) & set(subject.needs)))
             and (self.vulnerable is None or self.vulnerable == subject.vulnerable)
             and (self.stage is None or self.stage == subject.stage)
+            and (self.product is None or subject.product in self.product)
         )
 
 
 class Rung(_Strict):
-    """One step of the ladder. `hours: working` moves it to the next opening when it would fall outside."""
+    """One step of the ladder. `hours: working` moves it to the next opening when it would fall outside.
+
+    `skill` and `tier` say to whom `reassign` gives the case; `answer_in` is the new date of a holding letter, counted
+    from the deadline, `reason` why it is later.
+    """
 
     at: Annotated[Point, BeforeValidator(Point.parse), PlainSerializer(str)]
     action: Action
     to: To = "lead"
     hours: Literal["any", "working"] = "any"
+    skill: Word | None = None
+    tier: Tier | None = None
+    answer_in: Limit | None = None
+    reason: Text | None = None
+
+
+class Extension(_Strict):
+    """A longer limit from the start, for whom a holding letter of this number was sent before the deadline."""
+
+    limit: Limit
+    after: Literal["holding_letter"]
 
 
 class Rule(_Strict):
-    """One clock: for whom, how long, what happens on the way."""
+    """One clock: for whom, how long, counted how, from what, until what, and what happens on the way.
+
+    `lapses`: passing it is no failure but ends something (the days for a summary resolution, the customer's time to
+    go to an outside body). `pause_while` can only be the customer: asking a department is our own time.
+    """
 
     clock: Kind
     when: When = When()
+    unless: When | None = None
     limit: Limit
+    convention: Annotated[tuple[Convention, ...], BeforeValidator(_listed)] = ()
+    start: Start = "receipt"
+    stop: Annotated[tuple[Stop, ...], BeforeValidator(_listed)] = ()
     calendar: str | None = None
     pausable: bool = False
+    pause_while: Literal["customer"] = "customer"
+    lapses: bool = False
     warn: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], BeforeValidator(_listed), Field(max_length=5)] = ()
     ladder: Annotated[tuple[Rung, ...], Field(max_length=20)] = ()
+    extension: Annotated[tuple[Extension, ...], BeforeValidator(_listed), Field(max_length=3)] = ()
     effective_from: date | None = None
     effective_to: date | None = None
-    source: str | None = None
+    source: Word | None = None
     as_of: date | None = None
-    confidence: str | None = None
-    note: str | None = None
+    confidence: Confidence | None = None
+    note: Word | None = None
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether the rule is for this complaint."""
+        return self.when.holds(subject) and not (self.unless is not None and self.unless.holds(subject))
+
+
+class Duty(_Strict):
+    """What the source asks for besides: shown with the pack, timed by nobody here."""
+
+    duty: Word
+    source: Word
+    as_of: date
+    confidence: Confidence
+    effective_from: date | None = None
+    effective_to: date | None = None
 
 
 class Pack(_Strict):
-    """A set of rules from one source. `calendar` is one id, or one per language of the complaint."""
+    """A set of rules from one source. `calendar` is one id, or one per language of the complaint; `outside` names the
+    body to which a customer may go."""
 
     pack: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     title: Word
     notice: Literal["Example configuration, not legal advice."]
     source: Word
     as_of: date
-    confidence: Literal["design", "seen", "seen second-hand", "from memory"]
+    confidence: Confidence
     active: bool = True
     legal: bool = False
     calendar: str | dict[Language, str]
+    outside: Text | None = None
     effective_from: date | None = None
     effective_to: date | None = None
     clocks: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=200)]
+    duties: Annotated[tuple[Duty, ...], Field(max_length=100)] = ()
 
     def calendar_id(self, rule: Rule, language: str) -> str:
         """The calendar that a rule is counted in for a complaint in this language."""
-        if rule.calendar is not None:
-            return rule.calendar
+        return rule.calendar if rule.calendar is not None else self.own_calendar(language)
+
+    def own_calendar(self, language: str) -> str:
+        """The pack's calendar for a complaint in this language."""
         if isinstance(self.calendar, str):
             return self.calendar
         return self.calendar.get(language) or next(iter(self.calendar.values()))  # type: ignore[call-overload]
 
-
-def check(text: str, calendars: Calendars) -> Pack:
-    """A pack from YAML or JSON. Raises Faulty with line, key and what would be right."""
-    document = read(text)
-    if not isinstance(document.data, Mapping):
-        raise Faulty([Fault(1, (), "a pack is a map that begins with `pack: its-name`")])
-    try:
-        pack = Pack.model_validate(document.data)
-    except ValidationError as error:
-        raise Faulty([_fault(document, e) for e in error.errors(include_url=False, include_input=False)]) from None
-    faults = list(_contradictions(pack, document, calendars))
-    if faults:
-        raise Faulty(faults)
-    return pack
-
-
-def _fault(document: Document, error: Any) -> Fault:
-    # A union adds the branch's name to the place; only what stands in the document is a place in it.
-    place: Path = ()
-    data = document.data
-    for part in error["loc"]:
-        inside = part in data if isinstance(data, Mapping) else isinstance(data, list) and isinstance(part, int)
-        if inside:
-            place, data = (*place, part), data[part]
-        elif error["type"] in ("missing", "extra_forbidden") and part == error["loc"][-1]:
-            place = (*place, part)
-    if error["type"] == "missing":
-        return document.fault(place, "this key is needed and is not here")
-    if error["type"] == "extra_forbidden":
-        return document.fault(place, "no such key; look at its spelling")
-    return document.fault(place, error["msg"].removeprefix("Value error, "))
-
-
-def _contradictions(pack: Pack, document: Document, calendars: Calendars) -> Iterator[Fault]:
-    ids = [("calendar", pack.calendar)] if isinstance(pack.calendar, str) else list(pack.calendar.items())
-    for key, id_ in ids:
-        path: Path = ("calendar",) if key == "calendar" else ("calendar", key)
-        yield from _calendar_fault(document, path, id_, calendars)
-    if not ids:
-        yield document.fault(("calendar",), "name a calendar")
-    if pack.effective_from and pack.effective_to and pack.effective_to <= pack.effective_from:
-        yield document.fault(("effective_to",), "lies before effective_from")
-    for n, rule in enumerate(pack.clocks):
-        if rule.calendar is not None:
-            yield from _calendar_fault(document, ("clocks", n, "calendar"), rule.calendar, calendars)
-        if pack.legal and rule.pausable:
-            yield document.fault(("clocks", n, "pausable"), "a legal clock does not pause")
-        if rule.effective_from and rule.effective_to and rule.effective_to <= rule.effective_from:
-            yield document.fault(("clocks", n, "effective_to"), "lies before effective_from")
-        if list(rule.warn) != sorted(set(rule.warn)):
-            yield document.fault(("clocks", n, "warn"), "write shares once each and rising, such as [0.5, 0.8]")
-
-
-def _calendar_fault(document: Document, path: Path, id_: str, calendars: Calendars) -> Iterator[Fault]:
-    try:
-        calendars.get(id_)
-    except CalendarError as error:
-        yield document.fault(path, str(error))
+    def provenance(self, rule: Rule) -> dict[str, str | None]:
+        """Where a rule comes from and for when it holds; what it does not say itself is the pack's."""
+        since, until = rule.effective_from or self.effective_from, rule.effective_to or self.effective_to
+        return {
+            "source": rule.source or self.source,
+            "as_of": str(rule.as_of or self.as_of),
+            "confidence": rule.confidence or self.confidence,
+            "effective_from": str(since) if since else None,
+            "effective_to": str(until) if until else None,
+            "notice": self.notice,
+        }

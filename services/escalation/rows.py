@@ -6,18 +6,24 @@ from typing import Any
 from uuid import UUID
 
 from .clocks import Clock
-from .model import Case, Given, RungRow, Times
+from .facts import Given, Question, Times
+from .model import Case, RungRow
 
 _TIMES = (
-    "acknowledged", "responded", "reached", "called", "letters", "decided", "summaries", "resolutions", "resolved",
-    "replies", "ended",
+    "triaged", "assigned", "acknowledged", "responded", "reached", "called", "letters", "holdings", "decided",
+    "summaries", "resolutions", "reopenings", "agreed", "disputed", "resolved", "referred", "replies", "resumed",
+    "ended",
 )  # fmt: skip
-_PLAIN = ("channel", "language", "cause", "severity", "vulnerable", "stage", "handler", "lead")
-_GIVEN = ("callbacks", "enquiries", "remedies")
+_PLAIN = (
+    "channel", "language", "product", "cause", "severity", "vulnerable", "stage", "handler", "lead", "deciders",
+    "bounced",
+)  # fmt: skip
+_GIVEN = ("callbacks", "enquiries", "remedies", "approvals")
+_BY = ("transfers", "acts")
 _CLOCK_TIMES = ("started_at", "given", "stopped_at", "noticed_at", "warned_at", "paused_at", "held_until")
 _CLOCK_PLAIN = (
-    "name", "pack_version", "rule", "calendar", "legal", "pausable", "version", "zh", "en", "armed", "beaten",
-    "passed", "acknowledged", "history",
+    "name", "pack_version", "rule", "calendar", "legal", "pausable", "extended", "lapses", "version", "zh", "en",
+    "armed", "beaten", "passed", "acknowledged", "history",
 )  # fmt: skip
 
 
@@ -31,13 +37,14 @@ def _time(text: str | None) -> datetime | None:
 
 def complaint_row(case: Case) -> dict[str, Any]:
     """The row of `complaint`; empty facts are left out."""
-    document: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(case, name)) is not None}
+    document: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(case, name)) not in (None, {}, [])}
     document |= {name: [t.isoformat() for t in times] for name in _TIMES if (times := getattr(case, name))}
     document |= {
-        name: {k: [_iso(g.started_at), _iso(g.due_at), _iso(g.done_at)] for k, g in given.items()}
+        name: {k: [_iso(t) for t in (g.started_at, g.due_at, g.done_at, g.over_at)] for k, g in given.items()}
         for name in _GIVEN
         if (given := getattr(case, name))
     }
+    document |= {name: [[at.isoformat(), who] for at, who in by] for name in _BY if (by := getattr(case, name))}
     if case.needs:
         document["needs"] = case.needs
     if case.pins:
@@ -45,7 +52,11 @@ def complaint_row(case: Case) -> dict[str, Any]:
     if case.reopened:
         document["reopened"] = {k: at.isoformat() for k, at in case.reopened.items()}
     if case.questions:
-        document["questions"] = {k: [a.isoformat(), b.isoformat()] for k, (a, b) in case.questions.items()}
+        document["questions"] = {k: _question_row(q) for k, q in case.questions.items()}
+    if case.claims:
+        document["claims"] = {k: [at.isoformat(), who] for k, (at, who) in case.claims.items()}
+    if case.sent:
+        document["sent"] = {k: [kind, at.isoformat()] for k, (kind, at) in case.sent.items()}
     if case.pause_end:
         document["pause_end"] = case.pause_end.isoformat()
     return {
@@ -63,19 +74,31 @@ def case_of(row: Any) -> Case:
             setattr(case, name, document[name])
     for name in _TIMES:
         if name in document:
-            times: Times = [datetime.fromisoformat(t) for t in document[name]]
-            setattr(case, name, times)
+            found: Times = [datetime.fromisoformat(t) for t in document[name]]
+            setattr(case, name, found)
     for name in _GIVEN:
-        for key, (started, due, done) in document.get(name, {}).items():
-            getattr(case, name)[key] = Given(_time(started), _time(due), _time(done))
+        for key, times in document.get(name, {}).items():
+            getattr(case, name)[key] = Given(*(_time(t) for t in times))
+    for name in _BY:
+        setattr(case, name, [(datetime.fromisoformat(at), who) for at, who in document.get(name, ())])
     case.needs = tuple(document.get("needs", ()))
     case.pins = tuple((pack, version) for pack, version in document.get("pins", ()))
     case.reopened = {k: datetime.fromisoformat(at) for k, at in document.get("reopened", {}).items()}
-    case.questions = {
-        k: (datetime.fromisoformat(a), datetime.fromisoformat(b)) for k, (a, b) in document.get("questions", {}).items()
-    }
+    case.questions = {k: _question_of(row) for k, row in document.get("questions", {}).items()}
+    case.claims = {k: (datetime.fromisoformat(at), who) for k, (at, who) in document.get("claims", {}).items()}
+    case.sent = {k: (kind, datetime.fromisoformat(at)) for k, (kind, at) in document.get("sent", {}).items()}
     case.pause_end = _time(document.get("pause_end"))
     return case
+
+
+def _question_row(question: Question) -> list[Any]:
+    told = _iso(question.told_at)
+    return [question.asked_at.isoformat(), question.answer_by.isoformat(), question.letter, question.refused, told]
+
+
+def _question_of(row: list[Any]) -> Question:
+    asked, answer_by, letter, refused, told = [*row, "", False, None][:5]
+    return Question(datetime.fromisoformat(asked), datetime.fromisoformat(answer_by), letter, refused, _time(told))
 
 
 def clock_row(complaint_id: UUID, clock: Clock) -> dict[str, Any]:
@@ -94,7 +117,7 @@ def clock_of(row: Any) -> Clock:
     times: dict[str, Any] = {name: _time(document.get(name)) for name in _CLOCK_TIMES}
     return Clock(
         id=row.id, kind=row.kind, pack=row.pack, state=row.state, due_at=row.due_at,
-        **{name: document[name] for name in _CLOCK_PLAIN}, **times,
+        **{name: document[name] for name in _CLOCK_PLAIN if name in document}, **times,
     )  # fmt: skip
 
 
@@ -102,7 +125,8 @@ def clock_mark(clock: Clock) -> tuple[object, ...]:
     """Changes whenever the row would."""
     return (
         clock.visible(), clock.armed, clock.warned_at, clock.held_until, len(clock.passed), len(clock.history),
-        len(clock.acknowledged), clock.rule, len(clock.beaten),
+        len(clock.acknowledged), clock.mark, clock.extended, clock.lapses,
+        len(clock.beaten),
     )  # fmt: skip
 
 

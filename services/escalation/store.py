@@ -16,8 +16,9 @@ from shared.base import sql
 from . import rows
 from . import tables as t
 from .book import Edition, PolicyBook, in_force_from
+from .checks import check
 from .model import Case, RungRow
-from .policy import Pack, check
+from .policy import Pack
 
 _SHARDS = 8
 _COUNT = text(

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from services.escalation.book import Edition, PolicyBook, in_force_from
+from services.escalation.checks import check
 from services.escalation.handlers import Escalation
 from services.escalation.model import Case
-from services.escalation.policy import check
 from shared.calendars import builtin
 from shared.events import escalation, intake, notifier, routing
 from shared.events.common import Staff

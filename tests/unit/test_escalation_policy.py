@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from services.escalation.book import Edition, PolicyBook, in_force_from
+from services.escalation.checks import check
 from services.escalation.cli import policy
 from services.escalation.document import Faulty, read
-from services.escalation.policy import Subject, check
+from services.escalation.policy import Subject
 from shared.calendars import builtin
 from tests.support.lives import pack
 
@@ -47,7 +48,7 @@ def test_the_house_pack_promises_each_tier_at_least_what_the_floor_has() -> None
     due = {}
     for tier in ("top", "high", "middle", "low"):
         subject = Subject(tier, "web", "en", start)
-        ((_, _, terms),) = [m for m in book.matching(book.pins(start), subject) if m[1] == "decision"]
+        ((_, terms),) = [m for m in book.matching(book.pins(start), subject) if m[0] == "decision"]
         due[tier] = min(t.calendar.add(start, t.rule.limit) for t in terms)
     assert due["top"] < due["high"] < due["middle"] == due["low"]
 
@@ -155,7 +156,7 @@ def test_the_receipt_date_chooses_a_dated_version_and_a_dated_rule() -> None:
     b = book((pack(rules), None))
     for day, limit in ((7, "8w"), (8, "6w")):
         at = datetime(2026, 4, day, 12, tzinfo=UTC)
-        ((_, _, (terms,)),) = b.matching(b.pins(at), Subject("low", "web", "en", at))
+        ((_, (terms,)),) = b.matching(b.pins(at), Subject("low", "web", "en", at))
         assert str(terms.rule.limit) == limit
 
 

@@ -96,6 +96,11 @@ class Desks:
     async def _finish(self, owner: str, complaint: str) -> None:
         case = await self.world.case(complaint)
         for remedy in case["decision"]["remedies"]:
-            await self._do(owner, complaint, "remedy-done", {"remedy_id": remedy["id"], "evidence": "booked"})
+            await self._do(
+                owner,
+                complaint,
+                "remedy-done",
+                {"remedy_id": remedy["id"], "evidence": f"bank transfer {complaint[:8]}-01"},
+            )
         await self._do(owner, complaint, "resolve", {})
         await self._do(owner, complaint, "close", {})

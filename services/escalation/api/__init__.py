@@ -4,16 +4,16 @@ from fastapi import APIRouter
 
 from shared.spine.spine import Spine
 
-from ..handlers import Escalation
+from ..commands import Commands
 from ..model import Case
 from ..store import Store
 from . import calendars, complaints, policies
 
 
-def routers(spine: Spine[Case], store: Store, escalation: Escalation) -> list[APIRouter]:
+def routers(spine: Spine[Case], store: Store, commands: Commands) -> list[APIRouter]:
     """Escalation's routes."""
     return [
-        complaints.router(spine, store, escalation),
+        complaints.router(spine, store, commands),
         policies.router(spine, store),
         calendars.router(store.book.calendars),
     ]

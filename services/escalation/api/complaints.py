@@ -12,13 +12,13 @@ from shared.calendars import CalendarError, builtin
 from shared.spine.spine import Spine
 
 from ..clocks import Clock
-from ..handlers import Escalation
+from ..commands import Commands
 from ..model import Case, RungRow
 from ..store import Store
 from .shapes import STAFF, AcknowledgeIn, ClockOut, DueOut, RungOut, Words, wrong
 
 
-def router(spine: Spine[Case], store: Store, escalation: Escalation) -> APIRouter:
+def router(spine: Spine[Case], store: Store, commands: Commands) -> APIRouter:
     """The routes about single complaints and their deadlines."""
     routes = APIRouter(prefix="/v1")
 
@@ -62,7 +62,7 @@ def router(spine: Spine[Case], store: Store, escalation: Escalation) -> APIRoute
         who = caller(request).name
 
         def decide(case: Case, now: datetime) -> Any:
-            return escalation.acknowledge(case, now, rung=rung, who=who, why=body.why, hours=body.hours)
+            return commands.acknowledge(case, now, rung=rung, who=who, why=body.why, hours=body.hours)
 
         case = await spine.work.command(complaint_id, decide)
         clock = next(c for c in case.clocks.values() if c.id == rung.clock_id)

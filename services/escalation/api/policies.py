@@ -7,9 +7,9 @@ from shared.base.security import allow, caller
 from shared.spine.spine import Spine
 
 from ..book import Edition
+from ..checks import check
 from ..document import MOST_BYTES, Faulty
 from ..model import Case
-from ..policy import check
 from ..store import Store
 from .shapes import STAFF, PolicyOut
 
