@@ -44,7 +44,9 @@ class Counting(ledger.Handlers):
 async def world(database: Callable[..., Database]) -> AsyncIterator[World]:
     world = World(database(), "127.0.0.1:1", "nowhere")  # no broker: what is told stays in the outbox
     await world.prepare()
-    await world.execute("INSERT INTO consumer_position VALUES (0, 0, now() + interval '1 day', now())")
+    await world.execute(
+        "INSERT INTO consumer_position SELECT n, 0, now() + interval '1 day', now() FROM generate_series(0, 11) AS g(n)"
+    )
     yield world
     await world.admin.close()
 
