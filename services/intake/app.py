@@ -12,16 +12,19 @@ from shared.base.web import web_app
 from shared.spine.spine import Spine
 
 from .admission import Admission
-from .api import Desk, bodies, channels, complaints, directory, pages
+from .api import Desk, bodies, channels, complaints, directory, pages, tracking
+from .api.site import FORM_BODY, Site
 from .coalescer import Coalescer
 from .conversation import Conversation
 from .directory import Directory
+from .forms import FORMS
 from .handlers import HANDLERS
 from .keys import ChannelKeys
 from .links import Links
 from .mailroom import Mailroom
 from .model import Case
 from .parsers import Parsers
+from .policies import Policies
 from .settings import Settings
 from .settling import Settling
 from .store import reconciliation
@@ -42,6 +45,7 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
     parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
     return Desk(
+        policies=Policies(settings.escalation_url, key),
         settings=settings,
         work=spine.work,
         links=links,
@@ -60,14 +64,21 @@ def build(settings: Settings) -> Service:
     spine: Spine[Case] = Spine(settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER)
     desk = desk_of(settings, spine)
     keys = ChannelKeys(spine.db)
+    site = Site(desk)
     web = web_app(
         "intake",
-        [complaints.router(desk), channels.router(desk), directory.router(desk), pages.router(desk)],
+        [
+            complaints.router(desk),
+            channels.router(desk),
+            directory.router(desk),
+            pages.router(desk, site),
+            tracking.router(desk, site),
+        ],
         auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
         ready=spine.ready,
         routes=[complaints.route(desk)],
         body_limit=settings.max_body,
-        larger_bodies={"/v1/emails": settings.max_mail},
+        larger_bodies={"/v1/emails": settings.max_mail, **{f"/{page}": FORM_BODY for page in (*FORMS, "track/")}},
     )
     bodies.describe(web, complaints.description())
 

@@ -155,7 +155,7 @@ class Coalescer:
             replays: Counter[str] = Counter()
             for entry in batch:
                 if entry.id in fresh and firsts[entry.id] is entry:
-                    anonymous = not entry.contact("email") and not entry.contact("phone")
+                    anonymous = not entry.reachable
                     answers.append(Answer(entry, entry.reference, unit.now, False, anonymous))
                 elif entry.id in bodies and not same_body(bodies[entry.id] or "", entry.body):
                     answers.append(_reused())

@@ -36,6 +36,7 @@ class Said:
     answers_letter: UUID | None = None
     by_staff: bool = False
     quiet: bool = False
+    reopen_within: timedelta | None = None  # the house's window; None: whoever reads it decides
 
 
 def _common(case: Case, said: Said, now: datetime) -> dict[str, Any]:
@@ -77,12 +78,31 @@ def chase(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
 
 
 def withdraw(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
-    """The customer takes the complaint back."""
+    """The customer takes the complaint back. When staff say so, it waits for the customer's own word."""
     _only(case, case.open, "It is not open any more.")
-    case.stage = "withdrawn"
+    if said.by_staff:
+        case.withdrawal_asked = said.received_at or now
+        case.note(case.withdrawal_asked, "withdrawal_asked")
+        return
+    by = "staff_confirmed" if case.withdrawal_asked else "customer"
+    case.stage, case.withdrawal_asked = "withdrawn", None
     case.note(said.received_at or now, "withdrawn")
-    by = "staff_confirmed" if said.by_staff else "customer"
     yield Emit(ev.ComplaintWithdrawn(by=by, **_common(case, said, now)))
+
+
+def keep(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """The customer does not withdraw, whatever staff wrote down."""
+    _only(case, case.withdrawal_asked is not None, "Nobody wrote down a withdrawal.")
+    case.withdrawal_asked = None
+    case.note(said.received_at or now, "withdrawal_kept")
+    return message(case, said, now) if said.text else ()
+
+
+def revoke_links(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
+    """Every link that was given out for this complaint ends; a contact or PIN opens it as before."""
+    case.link_edition += 1
+    case.note(said.received_at or now, "links_revoked")
+    return ()
 
 
 def accept(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
@@ -103,6 +123,8 @@ def dispute(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
 def reopen(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     """It is not solved after all."""
     _only(case, case.stage in ("answered", "resolved", "closed"), "It is still being worked on.")
+    late = said.reopen_within is not None and not _within(case, now, said.reopen_within)
+    _only(case, not late, "The time in which it can be opened again is over; a new complaint is welcome.")
     case.note(said.received_at or now, "reopen_asked", text=said.text[:2000])
     yield Emit(ev.ReopenRequested(**_common(case, said, now)))
 
@@ -128,22 +150,30 @@ COMMANDS: dict[str, Command] = {
     "ask-for-manager": ask_for_manager,
     "call-me": call_me,
     "reopen": reopen,
+    "keep": keep,
+    "revoke-links": revoke_links,
 }
 NEEDS_TEXT = frozenset({"messages"})
 
 
-def possible(case: Case) -> list[str]:
+def possible(case: Case, now: datetime | None = None, reopen_within: timedelta | None = None) -> list[str]:
     """The words that make sense now, as the tracking page offers them."""
     allowed = ["messages"]
+    if case.withdrawal_asked:
+        allowed += ["keep"]
     if case.stage in ("answered", "resolved"):
         allowed += ["accept", "dispute"]
     if case.open:
         allowed += ["ask-for-manager", "call-me"]
         if case.stage not in ("answered", "resolved"):
             allowed += ["withdraw"]
-    if case.stage in ("resolved", "closed"):
+    if case.stage in ("resolved", "closed") and (now is None or not reopen_within or _within(case, now, reopen_within)):
         allowed += ["reopen"]
     return allowed
+
+
+def _within(case: Case, now: datetime, window: timedelta) -> bool:
+    return case.ended_at is None or now - case.ended_at <= window
 
 
 def _only(case: Case, condition: bool, detail: str) -> None:

@@ -60,6 +60,7 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)
     representation: Representation | None = None
     represents: Person | None = None
+    represented_by: str | None = None  # the contact of who speaks for the customer, in its one written form
     attachments: tuple[Stored, ...] = ()
     thread: MailThread | None = None
     probe: str | None = None
@@ -68,6 +69,11 @@ class Entry:
     def contact(self, kind: str) -> str | None:
         """The normalised contact of this kind, if one was given."""
         return next((c.value for c in self.contacts if c.kind == kind), None)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a contact by which somebody can show that the complaint is theirs."""
+        return bool(self.contact("email") or self.contact("phone") or self.represented_by)
 
 
 @dataclass(slots=True)
@@ -176,6 +182,7 @@ def from_post(
         )
         email, phone = identity.email(other.contact), identity.phone(other.contact, region)
         entry.represents = Person(name=other.name, email=email, phone=phone or (None if email else other.contact))
+        entry.represented_by = email or phone
     return entry
 
 

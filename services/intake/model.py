@@ -63,6 +63,13 @@ class Origin:
     received_at: datetime
     email: str | None
     phone: str | None
+    represented_by: str | None
+    created_at: datetime
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody can be reached about it: it is followed with a PIN."""
+        return self.email is None and self.phone is None and self.represented_by is None
 
 
 @dataclass(slots=True)
@@ -82,12 +89,19 @@ class Case:
     overall: str | None = None
     chased_at: list[datetime] = field(default_factory=list)
     timeline: list[Entry] = field(default_factory=list)
+    withdrawal_asked: datetime | None = None  # staff wrote that the customer withdraws; the customer has not said so
+    link_edition: int = 0  # raised when the links that were given out are revoked
     new_letters: list[Letter] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
         """Whether work on it may still go on."""
         return self.stage not in ENDED
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was settled or closed the last time."""
+        return next((e.at for e in reversed(self.timeline) if e.what in ("resolved", "closed")), None)
 
     def note(self, at: datetime, what: str, **with_: Any) -> None:
         """Add a line to the timeline; the oldest but the first go when it is full."""

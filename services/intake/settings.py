@@ -23,4 +23,6 @@ class Settings(ServiceSettings):
     mail_seconds: float = Field(5.0, gt=0, description="CPU and waiting time for one mail")
     mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
+    reopen_days: int = Field(90, ge=0, description="How long after its end a customer may open a complaint again")
+    escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
     form_posts: int = Field(60, ge=1, description="Complaints per minute from one address through the form")

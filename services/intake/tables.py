@@ -35,6 +35,7 @@ complaint = Table(
     Column("received_at", _time, nullable=False),
     Column("created_at", _time, nullable=False),
     Column("probe", Text),
+    Column("represented_by", Text),  # how to reach who speaks for the customer
     *_kept(),
 )
 # Where each complaint stands, for its customer: made from the events of the other services.
@@ -182,6 +183,7 @@ call = Table(
     Column("said", Text, nullable=False),
     Column("settle_at", _time),
     Column("seen_at", _time, nullable=False),
+    Column("waited_seconds", Integer),  # measured, from the queue to the answer or to giving up
     *_kept(),
 )
 # Replays of keyed posts, counted: the only number that rows do not show by themselves.
@@ -200,4 +202,38 @@ channel_key = Table(
     Column("created_at", _time, nullable=False),
     Column("expires_at", _time),
     Column("revoked_at", _time),
+    Column("per_minute", Integer),  # requests; null is the house's limit
+)
+# Where a channel wants to be told how its complaints go on. Its secret follows from the version and is stored nowhere.
+channel_hook = Table(
+    "channel_hook",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", _time, nullable=False),
+)
+# Two complaints of one matter, or two customers who are one person: proposed with its evidence, decided by a person.
+link = Table(
+    "link",
+    metadata,
+    Column("link_id", UUID, primary_key=True),
+    Column("kind", Text, nullable=False),  # complaint | customer
+    Column("one", UUID, nullable=False),
+    Column("other", UUID, nullable=False),
+    Column("state", Text, nullable=False),  # proposed | confirmed | rejected | undone
+    Column("evidence", ARRAY(Text), nullable=False),
+    Column("likeness", SmallInteger, nullable=False),  # percent
+    Column("version", Integer, nullable=False),
+    Column("proposed_at", _time, nullable=False),
+    Column("decided_at", _time),
+    Column("decided_by", Text),
+)
+# How far a loop that reads complaints in their order has come.
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", _time, nullable=False),
+    Column("id", UUID, nullable=False),
 )

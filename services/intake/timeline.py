@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.base.pages import day, moment
+
 from .model import Case
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -29,6 +31,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "message": ("您补充了情况。", "You wrote to us."),
     "chase": ("您询问了进展。", "You asked how far we are."),
     "withdrawn": ("您撤回了投诉。", "You withdrew your complaint."),
+    "withdrawal_asked": (
+        "我们的同事记录了您想撤回投诉，等您确认。",
+        "A colleague noted that you want to withdraw; we wait for your own word.",
+    ),
+    "withdrawal_kept": ("您没有撤回，我们继续处理。", "You did not withdraw; we carry on."),
+    "links_revoked": ("以前的查询链接已停用。", "Earlier links to this page were ended."),
     "accepted": ("您接受了处理结果。", "You accepted the outcome."),
     "disputed": (
         "您不同意处理结果，另一位同事会复核。",
@@ -78,20 +86,6 @@ STAGES: Mapping[str, tuple[str, str]] = {
     "withdrawn": ("已撤回", "Withdrawn"),
     "referred": ("已转交外部机构", "Referred to an outside body"),
 }
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 def in_language(pair: tuple[str, str], language: str) -> str:
@@ -99,17 +93,7 @@ def in_language(pair: tuple[str, str], language: str) -> str:
     return pair[0] if language == "zh" else pair[1]
 
 
-def date(moment: datetime, language: str, zone: ZoneInfo, *, time: bool = False) -> str:
-    """A date as the language writes it, with the time of day where it matters."""
-    local = moment.astimezone(zone)
-    if language == "zh":
-        day = f"{local.year}年{local.month}月{local.day}日"
-        return f"{day} {local:%H:%M}" if time else day
-    day = f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
-    return f"{day}, {local:%H:%M}" if time else day
-
-
-def sentence(what: str, with_: Mapping[str, Any], language: str, zone: ZoneInfo) -> str:
+def sentence(what: str, with_: Mapping[str, Any], language: str, zone: str) -> str:
     """One line of the story; empty for a key that this version does not know."""
     pair = WORDS.get(what)
     if pair is None:
@@ -118,7 +102,7 @@ def sentence(what: str, with_: Mapping[str, Any], language: str, zone: ZoneInfo)
     if what == "letter":
         values["kind"] = in_language(LETTERS.get(values.get("kind", ""), ("来信", "a letter")), language)
     if what == "asked" and values.get("by"):
-        values["by"] = date(_moment(values["by"]), language, zone)
+        values["by"] = day(_moment(values["by"]).astimezone(ZoneInfo(zone)), language)
     return in_language(pair, language).format_map(_Missing(values))
 
 
@@ -131,10 +115,10 @@ def _moment(value: Any) -> datetime:
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
-def promises(case: Case, language: str, zone: ZoneInfo) -> list[tuple[str, str]]:
+def promises(case: Case, language: str, zone: str) -> list[tuple[str, str]]:
     """What we promised and by when, for the clocks that concern the customer."""
     return [
-        (in_language(CLOCKS[clock.kind], language), date(clock.due_at, language, zone, time=True))
+        (in_language(CLOCKS[clock.kind], language), moment(clock.due_at, language, zone))
         for clock in case.promised()
         if clock.kind in CLOCKS
     ]

@@ -1,7 +1,7 @@
 """Server-rendered pages: one look for customers and handlers, in Chinese and English, without a build chain."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,19 +34,31 @@ def preferred_language(request: Request, *, cookie: str = "") -> str:
     return next((tag for _, _, tag in sorted(weighed) if tag in ("zh", "en")), "en")
 
 
-def moment(value: datetime, language: str, zone: str = "UTC") -> str:
-    """A date and time as people write it: `9 June 2026, 14:05` or `2026年6月9日 14:05`."""
-    local = value.astimezone(ZoneInfo(zone))
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+
+def day(value: date, language: str) -> str:
+    """A date as people write it, whatever the process's locale: `9 June 2026` or `2026年6月9日`."""
     if language == "zh":
-        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
-    return f"{local.day} {local:%B %Y, %H:%M}"
+        return f"{value.year}年{value.month}月{value.day}日"
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def moment(value: datetime, language: str, zone: str = "UTC") -> str:
+    """A date and time as people write it in a zone: `9 June 2026, 14:05` or `2026年6月9日 14:05`."""
+    local = value.astimezone(ZoneInfo(zone))
+    return f"{day(local, language)}{' ' if language == 'zh' else ', '}{local:%H:%M}"
 
 
 class Pages:
     """The templates of one service, over the shared base page."""
 
-    def __init__(self, service: str, *, zones: Mapping[str, str]) -> None:
-        """`zones`: language → the zone in which its readers are told times."""
+    def __init__(self, service: str, *, zones: Mapping[str, str], cookie: str = "") -> None:
+        """`zones`: language → the zone in which its readers are told times. `cookie` keeps a chosen language."""
+        self._cookie = cookie
         self.environment = Environment(
             loader=ChoiceLoader([PackageLoader(f"services.{service}"), PackageLoader("shared.base")]),
             autoescape=True,
@@ -56,6 +68,10 @@ class Pages:
         )
         self.environment.filters["moment"] = lambda value, lang: moment(value, lang, zones.get(lang, "UTC"))
 
+    def language(self, request: Request) -> str:
+        """The language of the page that answers this request."""
+        return preferred_language(request, cookie=self._cookie)
+
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """The page as text. A name that the context lacks is an error, never a hole."""
         return self.environment.get_template(name).render(context)
@@ -64,6 +80,9 @@ class Pages:
         self, request: Request, name: str, context: Mapping[str, Any], *, status: int = 200, language: str | None = None
     ) -> HTMLResponse:
         """The page as an answer, with the headers that keep it ours."""
-        language = language or preferred_language(request)
+        language = language or self.language(request)
         text = self.render(name, {"lang": language, "path": request.url.path, **context})
-        return HTMLResponse(text, status, headers=HEADERS)
+        answer = HTMLResponse(text, status, headers=HEADERS)
+        if self._cookie and request.query_params.get("lang") == language:
+            answer.set_cookie(self._cookie, language, max_age=31_536_000, httponly=True, samesite="lax")
+        return answer

@@ -78,7 +78,10 @@ async def _on_database(_: Request, error: Exception) -> Response:
 
 
 class BodyLimit:
-    """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit."""
+    """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit.
+
+    A path there that ends with a slash stands for all below it.
+    """
 
     def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self.app, self.limit, self.larger = app, limit, larger
@@ -87,7 +90,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.larger.get(scope["path"], self.limit)
+        path = scope["path"]
+        limit = self.larger.get(path) or next(
+            (n for p, n in self.larger.items() if p[-1] == "/" and path.startswith(p)), self.limit
+        )
         too_large = Problem(413, "Content too large", f"At most {limit} bytes.")
         for name, value in scope["headers"]:
             if name == b"content-length":

@@ -1,6 +1,7 @@
 """HTTP: what comes in becomes one call. `Desk` holds what the routes call."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from services.intake.coalescer import Coalescer
 from services.intake.conversation import Conversation
@@ -8,6 +9,7 @@ from services.intake.directory import Directory
 from services.intake.links import Links
 from services.intake.mailroom import Mailroom
 from services.intake.model import Case
+from services.intake.policies import Policies
 from services.intake.settings import Settings
 from services.intake.switchboard import Switchboard
 from shared.spine.unit import Work
@@ -25,3 +27,9 @@ class Desk:
     mailroom: Mailroom
     switchboard: Switchboard
     directory: Directory
+    policies: Policies
+
+    @property
+    def reopen_within(self) -> timedelta:
+        """How long after its end a customer may open a complaint again."""
+        return timedelta(days=self.settings.reopen_days)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from services.intake.entry import Stored
 from services.intake.requests import AttachmentIn, unclean
+from services.intake.uploads import Upload, safe_name
 from shared.base.errors import Problem
 from shared.base.web import invalid
 
@@ -80,15 +81,22 @@ def files(given: Sequence[AttachmentIn], owner: UUID) -> tuple[Stored, ...]:
             raise wrong(f"/attachments/{n}/content", "programs are not accepted")
         stored.append(
             Stored(
-                uuid5(owner, f"file {n}"), _safe(one.name), one.media_type, content, hashlib.sha256(content).digest()
+                uuid5(owner, f"file {n}"),
+                safe_name(one.name),
+                one.media_type,
+                content,
+                hashlib.sha256(content).digest(),
             )
         )
     return tuple(stored)
 
 
-def _safe(name: str) -> str:
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(char for char in last if char.isprintable()).strip(". ") or "file"
+def stored(files: Sequence[Upload], owner: UUID) -> tuple[Stored, ...]:
+    """The files as a message's own; their ids follow from the message's."""
+    return tuple(
+        Stored(uuid5(owner, f"file {n}"), f.name, f.media_type, f.content, bytes.fromhex(f.sha256))
+        for n, f in enumerate(files)
+    )
 
 
 # Models of bodies that FastAPI cannot see, because `parse` reads them.

@@ -1,6 +1,7 @@
 """`POST /v1/complaints`, the hot path, as a plain Starlette route; and later words about a complaint."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,17 +14,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.intake import identity, reference, timeline
-from services.intake.commands import NEEDS_TEXT, Said
+from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said
 from services.intake.entry import Entry, from_post
 from services.intake.links import Links
 from services.intake.model import Case
 from services.intake.requests import Accepted, ComplaintIn, SayIn
 from services.intake.store import cases, entries
-from shared.base.errors import NotFound, Problem
+from services.intake.uploads import Upload
+from shared.base.errors import NotFound
 from shared.base.security import Caller, allow, authorize, caller
 
 from . import Desk
-from .bodies import expects, files, idempotency_key, json_body, parse, wrong
+from .bodies import expects, files, idempotency_key, json_body, parse, stored, wrong
 
 log = structlog.get_logger()
 ACCEPT_SECONDS = Histogram(
@@ -48,15 +50,25 @@ def check_received(post: ComplaintIn) -> None:
 
 
 def entry_of(
-    desk: Desk, post: ComplaintIn, raw: bytes, *, source: str, key: str | None, scopes: frozenset[str]
+    desk: Desk,
+    post: ComplaintIn,
+    raw: bytes,
+    *,
+    source: str,
+    key: str | None,
+    scopes: frozenset[str],
+    uploads: Sequence[Upload] | None = None,
 ) -> Entry:
-    """The entry of a post. An unknown tier does not count: a complaint is not lost over a label."""
+    """The entry of a post. An unknown tier does not count: a complaint is not lost over a label.
+
+    `uploads` are its files when the post does not carry their bytes itself.
+    """
     check_received(post)
     id = identity.keyed_id(desk.settings.deployment_id, source, key) if key else identity.uuid7()
     entry = from_post(
         post,
         raw,
-        files(post.attachments, id),
+        files(post.attachments, id) if uploads is None else stored(uploads, id),
         id=id,
         reference=reference.new(),
         source=source,
@@ -141,27 +153,34 @@ def router(desk: Desk) -> APIRouter:
         given = parse(SayIn, await json_body(request)) if raw.strip() else SayIn()
         if word in NEEDS_TEXT and not (given.text and given.text.strip()) and not given.attachments:
             raise wrong("/text", "a message needs words or a file")
-        if word == "withdraw" and who.role in ("handler", "lead", "manager"):
-            raise Problem(403, "Forbidden", "Only the customer withdraws; send them their tracking link.")
-        await _theirs(desk, complaint_id, who)
+        by_staff = word == "withdraw" and who.role in ("handler", "lead", "manager")
+        case = await _theirs(desk, complaint_id, who)
         id = desk.conversation.id_for(who.name, key)
-        stored = files(given.attachments, id)
+        sent = files(given.attachments, id)
         said = Said(
             id=id,
             channel=given.channel,
             text=given.text or "",
             promised_at=given.promised_at,
-            attachments=tuple(f.reference() for f in stored),
-            file_names={f.id: f.name for f in stored},
+            attachments=tuple(f.reference() for f in sent),
+            file_names={f.id: f.name for f in sent},
+            by_staff=by_staff,
+            reopen_within=desk.reopen_within if who.role == "channel" else None,
         )
         body = raw.decode() if raw.strip() else "{}"
-        replayed = await desk.conversation.say(complaint_id, word, said, source=who.name, body=body, files=stored)
+        replayed = await desk.conversation.say(complaint_id, word, said, source=who.name, body=body, files=sent)
         answer = {"message_id": str(id), "complaint_id": str(complaint_id), "status": "received"}
-        return JSONResponse(answer, 201, headers={"Idempotent-Replayed": "true"} if replayed else None)
+        headers = {"Idempotent-Replayed": "true"} if replayed else None
+        if by_staff:
+            # It takes effect when the customer says so, on the page behind this link.
+            url = desk.links.url(case.origin.reference, datetime.now(UTC), case.link_edition) if case.origin else None
+            return JSONResponse({**answer, "status": "awaiting_confirmation", "confirm_url": url}, 202, headers=headers)
+        return JSONResponse(answer, 201, headers=headers)
 
     for path, summary in (
         ("messages", "Say more: an answer, a correction, a file"),
-        ("withdraw", "Take the complaint back"),
+        ("withdraw", "Take the complaint back; from staff it waits for the customer's confirmation (202)"),
+        ("revoke-links", "End every tracking link that was given out"),
         ("accept", "Accept the outcome"),
         ("dispute", "Do not accept the outcome: another person looks at it"),
         ("ask-for-manager", "Ask to speak with a manager"),
@@ -239,11 +258,13 @@ def shown(case: Case, letters: list[Any], links: Links) -> dict[str, Any]:
         "status_text": dict(zip(("zh", "en"), timeline.STAGES[case.stage], strict=True)),
         "open": case.open,
         "received_at": origin.received_at,
-        "tracking_url": links.url(origin.reference, datetime.now(UTC)),
+        "tracking_url": links.url(origin.reference, datetime.now(UTC), case.link_edition),
         "handler": {"name": handler.name, "role_title": handler.role_title, "contact": handler.contact}
         if handler
         else None,
         "promised": [{"kind": c.kind, "due_at": c.due_at} for c in case.promised()],
+        "chases_7d": sum(1 for at in case.chased_at if datetime.now(UTC) - at < CHASE_DAYS),
+        "awaiting_withdrawal": case.withdrawal_asked,
         "asked": {"text": case.asked, "answer_by": case.answer_by} if case.asked is not None else None,
         "letters": [
             {

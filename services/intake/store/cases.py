@@ -17,7 +17,7 @@ from shared.events.common import Staff
 # A complaint may be known by its own row, by events, or by both.
 _LOAD = text(
     "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, "
-    "c.phone, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
+    "c.phone, c.represented_by, c.created_at, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
     "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
 ).columns(document=JSONB)
 _BY_REFERENCE = select(t.complaint.c.complaint_id)
@@ -85,7 +85,7 @@ def _case(row: Any) -> Case:
     if row.reference is not None:
         case.origin = Origin(
             row.reference, row.kind, row.channel, row.source, row.customer_id, row.language, row.received_at,
-            row.email, row.phone,
+            row.email, row.phone, row.represented_by, row.created_at,
         )  # fmt: skip
         case.note(row.received_at, "received" if row.kind == "complaint" else "received_message")
     if row.version is not None:
@@ -101,6 +101,9 @@ def _fill(case: Case, version: int, doc: dict[str, Any]) -> None:
     case.asked = doc.get("asked")
     case.answer_by = datetime.fromisoformat(doc["answer_by"]) if doc.get("answer_by") else None
     case.chased_at = [datetime.fromisoformat(at) for at in doc["chased_at"]]
+    asked = doc.get("withdrawal_asked")
+    case.withdrawal_asked = datetime.fromisoformat(asked) if asked else None
+    case.link_edition = doc.get("link_edition", 0)
     case.timeline = [Entry(datetime.fromisoformat(e["at"]), e["what"], e["with"]) for e in doc["timeline"]]
 
 
@@ -119,6 +122,8 @@ def _row(case: Case) -> dict[str, Any]:
         "asked": case.asked,
         "answer_by": _iso(case.answer_by),
         "chased_at": [_iso(at) for at in case.chased_at],
+        "withdrawal_asked": _iso(case.withdrawal_asked),
+        "link_edition": case.link_edition,
         "timeline": [{"at": _iso(e.at), "what": e.what, "with": _plain(e.with_)} for e in case.timeline],
     }
     return {

@@ -30,13 +30,20 @@ _REPLAYED = text(
     "INSERT INTO replayed (source, count) SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:counts AS bigint[])) "
     "ORDER BY 1 ON CONFLICT (source) DO UPDATE SET count = replayed.count + EXCLUDED.count"
 )
-
+_PROLONG = text(
+    "UPDATE file SET class = 'attachment', delete_after = GREATEST(delete_after, CAST(:until AS timestamptz)) "
+    "WHERE sha256 = ANY(CAST(:keys AS bytea[])) AND delete_after < :until"
+)
+_HOLD = text(
+    "UPDATE file SET delete_after = now() + interval '1 day' "
+    "WHERE sha256 = ANY(CAST(:keys AS bytea[])) AND class = 'held'"
+)
 
 # Column → type, as they are unnested. A customer or contact that another transaction has just made is left as it is.
 _ENTRY = {
     "complaint_id": "uuid", "reference": "text", "source": "text", "came_by": "text", "kind": "text", "channel": "text",
     "customer_id": "uuid", "language": "text", "email": "text", "phone": "text", "body": "text", "body_hash": "bytea",
-    "received_at": "timestamptz", "probe": "text",
+    "received_at": "timestamptz", "probe": "text", "represented_by": "text",
 }  # fmt: skip
 _CUSTOMER = {"customer_id": "uuid", "external_id": "text", "language": "text", "person": "jsonb"}
 # What is alike in every row: name → expression.
@@ -118,11 +125,11 @@ async def kept(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Kept]:
     """What is kept under these ids."""
     c = t.complaint.c
     rows = await tx.execute(
-        select(c.complaint_id, c.reference, c.created_at, c.body_hash, c.email, c.phone).where(
+        select(c.complaint_id, c.reference, c.created_at, c.body_hash, c.email, c.phone, c.represented_by).where(
             sql.any_of(c.complaint_id, ids)
         )
     )
-    return {r.complaint_id: Kept(r[0], r[1], r[2], bytes(r[3]), r[4] is None and r[5] is None) for r in rows}
+    return {r.complaint_id: Kept(r[0], r[1], r[2], bytes(r[3]), r[4:7] == (None, None, None)) for r in rows}
 
 
 async def count_replays(tx: AsyncConnection, sources: dict[str, int]) -> None:
@@ -147,6 +154,8 @@ async def add_files(
         ],
         ignore="sha256",
     )
+    # Bytes that were here already live as long as the longest of those who sent them.
+    await tx.execute(_PROLONG, {"keys": sorted(bytes_), "until": until})
     await sql.insert(
         tx,
         t.attachment,
@@ -161,6 +170,20 @@ async def add_files(
     )  # fmt: skip
 
 
+async def hold_files(tx: AsyncConnection, files: Sequence[tuple[bytes, bytes]]) -> None:
+    """Keep bytes by their SHA-256 for a day: files of a form that is not complete yet."""
+    rows = [{"sha256": key, "size": len(content), "content": content, "class": "held"} for key, content in files]
+    await sql.insert(tx, t.file, sorted(rows, key=lambda row: row["sha256"]), ignore="sha256")
+    await tx.execute(_HOLD, {"keys": [row["sha256"] for row in rows]})
+
+
+async def contents(tx: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The bytes that are kept under these SHA-256."""
+    f = t.file.c
+    rows = await tx.execute(select(f.sha256, f.content).where(f.sha256.in_(keys)))
+    return {bytes(row.sha256): bytes(row.content) for row in rows}
+
+
 async def attachment(tx: AsyncConnection, complaint_id: UUID, attachment_id: UUID) -> tuple[str, str, bytes] | None:
     """Name, media type and bytes of one file of one complaint."""
     a, f = t.attachment.c, t.file.c
@@ -172,6 +195,13 @@ async def attachment(tx: AsyncConnection, complaint_id: UUID, attachment_id: UUI
         )
     ).one_or_none()
     return (row.name, row.media_type, bytes(row.content)) if row else None
+
+
+async def attachments_of(tx: AsyncConnection, complaint_id: UUID) -> list[Any]:
+    """The files of one complaint as rows of attachment_id, message_id, name, media_type and size, by name."""
+    a, f = t.attachment.c, t.file.c
+    query = select(a.attachment_id, a.message_id, a.name, a.media_type, f.size).join(t.file, f.sha256 == a.sha256)
+    return list((await tx.execute(query.where(a.complaint_id == complaint_id).order_by(a.name))).all())
 
 
 def _row(entry: Entry, customer: Snapshot, now: datetime) -> dict[str, Any]:
@@ -190,4 +220,5 @@ def _row(entry: Entry, customer: Snapshot, now: datetime) -> dict[str, Any]:
         "body_hash": entry.body_hash,
         "received_at": entry.received_at or now,
         "probe": entry.probe,
+        "represented_by": entry.represented_by,
     }

@@ -16,7 +16,7 @@ from shared.base import sql
 # Who belongs to a complaint: the address that wrote, every address of the customer, and who speaks for them.
 _KNOWN = (
     "SELECT c.complaint_id, c.reference, c.kind, coalesce(t.open, true) AS open, l.letter_id, l.message_id, c.email, "
-    "CAST(c.body AS jsonb) #>> '{complainant,contact}' AS speaks, "
+    "c.represented_by AS speaks, "
     "ARRAY(SELECT k.value FROM contact k WHERE k.customer_id = c.customer_id AND k.kind = 'email') AS addresses "
     "FROM complaint c LEFT JOIN tracking t ON t.complaint_id = c.complaint_id "
 )
