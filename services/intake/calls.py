@@ -4,6 +4,7 @@
 is by what is known so far; a complaint it has become it stays.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 from . import classify
@@ -41,6 +42,16 @@ def _choose(name: str, values: list[Any]) -> Any:
         return any(values)
     # The fuller text, and of two that are equally long always the same one.
     return max(values, key=lambda text: (len(text), text))
+
+
+def waited(call: dict[str, Any]) -> int | None:
+    """How many seconds the caller waited, as it was measured: from the queue to the answer, or to giving up."""
+    begun = call.get("queued_at", call.get("started_at"))
+    ended = call.get("answered_at") or (call.get("ended_at") if call.get("abandoned") else None)
+    if not begun or not ended:
+        return None
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
+    return int(seconds) if 0 <= seconds < 86_400 else None
 
 
 def words(call: dict[str, Any]) -> str:

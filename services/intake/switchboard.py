@@ -53,6 +53,7 @@ class Switchboard:
             known = await store.get(unit.tx, key)
             call = known or Call(key, source, call_id, reference.new(), {}, "", None, "", None, unit.now)
             call.document = calls.merge(call.document, document)
+            call.waited_seconds = calls.waited(call.document)
             await self._settle(unit, call, about)
             await store.put(unit.tx, call, unit.now + self.admission.keep)
             told = await self._told(unit, call)

@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.intake import commands, entry, handlers, identity, timeline
 from services.intake.commands import COMMANDS, Said
-from services.intake.forms import ComplaintForm
+from services.intake.forms import CommentCard, Form, QuickForm, post
 from services.intake.model import TIMELINE_LIMIT, Case, Clock, Origin, Stage
 from services.intake.throttle import Throttle
 from shared.base.errors import Conflict
@@ -25,7 +24,7 @@ STAGES: tuple[Stage, ...] = (
 
 
 def case(stage: Stage = "received") -> Case:
-    origin = Origin("AM-7K2M9Q4T17", "complaint", "web", "shop", uuid4(), "en", AT, "ada@example.com", None)
+    origin = Origin("AM-7K2M9Q4T17", "complaint", "web", "shop", uuid4(), "en", AT, "ada@example.com", None, None, AT)
     return Case(COMPLAINT, origin=origin, stage=stage)
 
 
@@ -58,6 +57,34 @@ def test_what_the_page_offers_is_what_is_taken(stage: Stage) -> None:
             assert refused.value.more["allowed"] == commands.possible(case(stage))
 
 
+def test_a_withdrawal_by_staff_waits_for_the_customers_own_word() -> None:
+    asked = case("assigned")
+    assert list(commands.withdraw(asked, Said(uuid4(), "hotline", by_staff=True), AT)) == []
+    assert (asked.stage, asked.open) == ("assigned", True)
+    assert "keep" in commands.possible(asked)
+    assert list(commands.keep(asked, Said(uuid4(), "web"), AT)) == []
+    assert asked.withdrawal_asked is None
+    list(commands.withdraw(asked, Said(uuid4(), "hotline", by_staff=True), AT))
+    [told] = commands.withdraw(asked, Said(uuid4(), "web"), AT)
+    assert isinstance(told, Emit)
+    assert told.data.by == "staff_confirmed"  # type: ignore[attr-defined]
+    assert asked.stage == "withdrawn"
+
+
+def test_a_complaint_is_opened_again_within_the_houses_window() -> None:
+    ended, window = case("closed"), timedelta(days=90)
+    ended.note(AT, "closed")
+    for days, possible in ((89, True), (91, False)):
+        now = AT + timedelta(days=days)
+        assert ("reopen" in commands.possible(ended, now, window)) is possible
+        said = Said(uuid4(), "web", "It broke again.", reopen_within=window)
+        if possible:
+            assert list(commands.reopen(ended, said, now))
+        else:
+            with pytest.raises(Conflict, match="new complaint is welcome"):
+                list(commands.reopen(ended, said, now))
+
+
 def test_chases_count_in_seven_days() -> None:
     chased = case()
     days = (0, 1, 6, 9)
@@ -75,7 +102,7 @@ def test_a_timeline_keeps_its_first_line_and_a_bound() -> None:
 
 
 def test_the_story_is_told_in_both_languages() -> None:
-    zone = ZoneInfo("Asia/Shanghai")
+    zone = "Asia/Shanghai"
     for what in timeline.WORDS:
         for language in ("zh", "en"):
             assert timeline.sentence(what, {}, language, zone)
@@ -97,12 +124,40 @@ def test_the_story_is_told_in_both_languages() -> None:
     ],
 )
 def test_what_is_wrong_with_a_form(typed: dict[str, str], wrong: set[str]) -> None:
-    assert set(ComplaintForm(typed).errors("en", "CN")) == wrong
+    assert set(Form(typed, "CN").errors("en")) == wrong
 
 
 def test_an_anonymous_form_sends_no_contact() -> None:
-    post, _ = ComplaintForm({"text": "x", "email": "a@example.com", "anonymous": "yes"}).post("en")
-    assert (post.customer.email, post.customer.name) == (None, None)
+    sent, _ = post(Form({"text": "x", "email": "a@example.com", "anonymous": "yes"}, "CN").body("en"), [])
+    assert (sent.customer.email, sent.customer.name) == (None, None)
+
+
+def test_who_writes_for_somebody_else_is_not_the_customer() -> None:
+    typed = {"text": "x", "name": "Li Na", "email": "na@example.com", "on_behalf": "yes", "for_name": "Li Wei"}
+    assert set(Form(typed, "CN").errors("en")) == {"relation"}
+    form = Form({**typed, "relation": "daughter", "authority": "verified", "for_contact": "138 0013 8000"}, "CN")
+    assert form.errors("en") == {}
+    sent, _ = post(form.body("en"), [])
+    assert (sent.customer.name, sent.customer.email, sent.customer.phone) == ("Li Wei", None, "138 0013 8000")
+    assert sent.complainant
+    assert (sent.complainant.name, sent.complainant.contact) == ("Li Na", "na@example.com")
+    assert sent.complainant.authority == "none", "nobody verifies their own authority"
+
+
+@pytest.mark.parametrize(
+    ("contact", "wrong"), [("", {"contact"}), ("x", {"contact"}), ("a@b.example", set()), ("13800138000", set())]
+)
+def test_the_quick_form_wants_one_contact(contact: str, wrong: set[str]) -> None:
+    assert set(QuickForm({"text": "x", "contact": contact}, "CN").errors("zh")) == wrong
+
+
+def test_a_comment_card_is_what_its_writer_calls_it() -> None:
+    """Words that sound like a complaint do not make one of it."""
+    card = CommentCard({"text": "Nobody was rude, unlike last year.", "kind": "suggestion", "site": "Shop 3"}, "CN")
+    sent, _ = post(card.body("en"), [])
+    assert (sent.kind, sent.site) == ("suggestion", "Shop 3")
+    assert CommentCard({"text": "x", "kind": "complaint"}, "CN").kind == "praise"
+    assert set(CommentCard({"text": "x", "kind": "question"}, "CN").errors("en")) == {"contact"}
 
 
 def test_contacts_have_one_form() -> None:

@@ -29,6 +29,7 @@ class Call:
     said: str
     settle_at: datetime | None
     seen_at: datetime
+    waited_seconds: int | None = None
 
 
 async def get(tx: AsyncConnection, call_key: UUID) -> Call | None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "intake_0003"
-down_revision = "intake_0002"
+revision = "intake_0003_web"
+down_revision = "intake_0002_mail"
 branch_labels = None
 depends_on = None
 
