@@ -10,7 +10,7 @@ from deploy.local.console import StackError
 
 LOOPBACK = "127.0.0.1"
 # From PORT_BASE.
-OFFSETS = {"intake": 1, "routing": 2, "escalation": 3, "notifier": 4, "mail": 25, "smtp": 26}
+OFFSETS = {"intake": 1, "routing": 2, "escalation": 3, "notifier": 4, "lmtp": 24, "mail": 25, "smtp": 26}
 DEFAULT_BASE = 8000
 
 

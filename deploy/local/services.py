@@ -44,6 +44,8 @@ class Surroundings:
         others = {f"AMENDS_{other.upper()}_URL": self.url(other) for other in SERVICES if other != service}
         if service == "notifier":
             own["AMENDS_SMTP_URL"] = self.smtp_url
+        if process == "intake":
+            own |= {"AMENDS_LMTP_HOST": LOOPBACK, "AMENDS_LMTP_PORT": str(self.ports.get("lmtp"))}
         return own | others
 
     def for_migrate(self) -> dict[str, str]:

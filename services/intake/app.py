@@ -11,6 +11,7 @@ from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.spine.spine import Spine
 
+from . import lmtp
 from .admission import Admission
 from .api import Desk, bodies, channels, complaints, directory, pages, tracking
 from .api.site import FORM_BODY, Site
@@ -59,6 +60,15 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
     )
 
 
+def mail_loops(settings: Settings, desk: Desk) -> list[Loop]:
+    """What brings mail by itself."""
+    loops = [Loop("mail sweep", desk.mailroom.run, stall_after=120)]
+    if settings.lmtp_port:
+        handler = lmtp.Handler(desk.mailroom, settings.max_mail)
+        loops.append(Loop("lmtp", lmtp.Listener(handler, settings.lmtp_host, settings.lmtp_port).run))
+    return loops
+
+
 def build(settings: Settings) -> Service:
     """The composition root."""
     spine: Spine[Case] = Spine(settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER)
@@ -99,8 +109,8 @@ def build(settings: Settings) -> Service:
         await spine.closed()
 
     own = [
+        *mail_loops(settings, desk),
         Loop("coalescer", desk.coalescer.run, stall_after=120),
-        Loop("mail sweep", desk.mailroom.run, stall_after=120),
         Loop("call sweep", desk.switchboard.run),
         Loop("reconcile", reconcile),
     ]

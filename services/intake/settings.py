@@ -22,6 +22,8 @@ class Settings(ServiceSettings):
     mail_workers: int = Field(1, ge=1, le=64, description="Processes that parse mail")
     mail_seconds: float = Field(5.0, gt=0, description="CPU and waiting time for one mail")
     mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
+    lmtp_host: str = Field("127.0.0.1", description="Address on which LMTP is listened for")
+    lmtp_port: int | None = Field(None, ge=1, le=65535, description="Port of LMTP; without one there is no LMTP")
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
     reopen_days: int = Field(90, ge=0, description="How long after its end a customer may open a complaint again")
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
