@@ -1,4 +1,4 @@
-"""LMTP (RFC 2033): what a mail server hands over, for example Postfix. An answer for each recipient, 250 after the commit.
+"""LMTP (RFC 2033): what a mail server hands over. An answer for each recipient, 250 only after the commit.
 
 No mail is refused for what it holds. When it cannot be kept the answer is 4xx, and the server tries again later.
 """
@@ -28,7 +28,7 @@ KEPT, LATER, TOO_LARGE = "250 2.0.0 kept", "451 4.3.0 cannot be kept now", "452 
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
-class Conversation(LMTP):
+class Conversation(LMTP):  # type: ignore[misc]
     """One connection. Only the reading of content is ours: no limit of a line, one answer a recipient."""
 
     line_length_limit = CHUNK  # of the reader's buffer; longer lines come in pieces
