@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import Gauge, Histogram
 from sqlalchemy.exc import DBAPIError
 
+from shared.base import tracing
 from shared.base.db import is_transient
 from shared.base.errors import Problem
 from shared.base.loops import LoopControl
@@ -48,6 +49,7 @@ class Answer:
 class _Waiting:
     entry: Entry
     done: asyncio.Future[Answer]
+    traceparent: str | None
 
 
 class Coalescer:
@@ -66,7 +68,7 @@ class Coalescer:
         """Keep an entry. Raises Problem: 422 when its key was used with another body, 503 when the queue is full."""
         if len(self._queue) >= self._limit or self._bytes >= self._bytes_limit:
             raise Problem(503, "Busy", "Too many complaints at once; send it again.", headers={"Retry-After": "1"})
-        waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), tracing.current())
         self._queue.append(waiting)
         self._bytes += entry.size
         self._wake.set()
@@ -116,7 +118,7 @@ class Coalescer:
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         BATCH.observe(len(batch))
         try:
-            answers = await self._work.db.retrying(lambda: self._flush([w.entry for w in batch]))
+            answers = await self._work.db.retrying(lambda: self._flush(batch))
         except Exception as error:
             if is_transient(error):
                 log.warning("posts could not be kept", rows=len(batch), error=type(error).__name__)
@@ -142,11 +144,13 @@ class Coalescer:
             if not waiting.done.done():
                 waiting.done.set_exception(problem)
 
-    async def _flush(self, batch: Sequence[Entry]) -> list[Answer | Problem]:
+    async def _flush(self, waiting: Sequence[_Waiting]) -> list[Answer | Problem]:
+        batch = [w.entry for w in waiting]
         firsts: dict[object, Entry] = {}
         for entry in batch:
             firsts.setdefault(entry.id, entry)
         async with self._work.unit(e.id for e in firsts.values()) as unit:
+            unit.traces |= {w.entry.id: w.traceparent for w in waiting if w.traceparent}
             fresh = await self._admission.admit(unit, list(firsts.values()))
             others = [e for e in batch if e.id not in fresh or firsts[e.id] is not e]
             kept = await entries.kept(unit.tx, [e.id for e in others]) if others else {}

@@ -8,7 +8,7 @@ declared unknown.
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
+from shared.base import tracing
 from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
@@ -116,7 +117,12 @@ class Sender:
 
     async def _send(self, attempt: Attempt) -> None:
         started = time.perf_counter()
-        outcome = await self._deliver(attempt)
+        ids = {"amends__complaint_id": str(attempt.complaint_id), "amends__letter_id": str(attempt.id)}
+        with tracing.span("smtp send", parent=attempt.traceparent, amends__letter_kind=attempt.kind, **ids) as span:
+            outcome = await self._deliver(attempt)
+            if span:
+                span.set_attribute("amends.outcome", outcome.state)
+                attempt = replace(attempt, traceparent=tracing.current())
         SEND_SECONDS.observe(time.perf_counter() - started)
         self._done.append(self._judged(attempt, outcome, datetime.now(UTC)))
         self._settler.control.wake.set()
@@ -135,7 +141,8 @@ class Sender:
             return Outcome("unknown", detail="no end within the time for one letter")
         except Exception as error:
             # Whatever it was, nobody knows how far it came; the letter must not be lost or sent twice for it.
-            log.error("sending failed unexpectedly", letter=str(attempt.id), error=type(error).__name__, exc_info=True)
+            names = {"complaint_id": str(attempt.complaint_id), "letter": str(attempt.id)}
+            log.error("sending failed unexpectedly", error=type(error).__name__, exc_info=True, **names)
             return Outcome("unknown", detail=type(error).__name__)
 
     def mail(self, attempt: Attempt, address: str) -> Mail:
@@ -193,6 +200,7 @@ class Sender:
     async def settle(self, batch: list[Settled]) -> None:
         """Record what became of letters, and say it: one transaction."""
         async with self.spine.work.unit([s.attempt.complaint_id for s in batch]) as unit:
+            unit.traces |= {s.attempt.complaint_id: s.attempt.traceparent for s in batch if s.attempt.traceparent}
             settled = await self.outgoing.settle(unit.tx, batch)
             sent = [s for s in settled if s.outcome.state == "sent"]
             await self._keep_promises(unit, sent)
@@ -262,7 +270,7 @@ class Sender:
             await self.outgoing.count(unit.tx, [(attempt.kind, "unknown") for attempt in unknown])
         for attempt in unknown:
             COUNTS[attempt.kind, "unknown"].inc()
-            log.warning("a letter's fate is unknown", letter=str(attempt.id))
+            log.warning("a letter's fate is unknown", complaint_id=str(attempt.complaint_id), letter=str(attempt.id))
         return len(unknown)
 
 

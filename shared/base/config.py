@@ -43,6 +43,8 @@ class ServiceSettings(Settings):
     backlog_wait: float = Field(60.0, description="How long a due timer waits for the consumer to catch up")
     park_limit: int = Field(20, ge=1, description="Events parked in ten minutes before the consumer stops itself")
     inbox_days: int = Field(21, ge=1, description="Longer than the topic's retention")
+    tracing: str | None = Field(None, description="Collector of traces, http://host:4318; without it there are none")
+    tracing_share: float = Field(1.0, ge=0, le=1, description="Share of the traces that begin here and are kept")
     shutdown_grace: float = Field(25.0, description="How long a stop may take")
 
     @field_validator("time_zones")

@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from . import tracing
 from .config import ServiceSettings, load
 from .db import is_transient
 from .errors import Refused
@@ -110,7 +111,7 @@ async def serve(service: Service) -> None:
     service.web.state.supervisor = supervisor
     server = _Server(
         uvicorn.Config(
-            service.web,
+            tracing.requests(service.web),
             host=settings.http_host,
             port=settings.http_port,
             log_config=None,
@@ -158,6 +159,7 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
     settings = load(settings_type)
     try:
         service = build(settings)
+        tracing.configure(service.name, settings.tracing, share=settings.tracing_share)
     except Refused as refusal:
         print(f"refused to start: {refusal}", file=sys.stderr)
         raise SystemExit(78) from None
@@ -167,7 +169,10 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
     collect_rarely()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(service))
+            try:
+                runner.run(serve(service))
+            finally:
+                tracing.close()
     except Refused as refusal:
         log.error("refused to start", reason=str(refusal))
         raise SystemExit(78) from None

@@ -9,6 +9,8 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from . import tracing
+
 CONSUMED = Counter("amends_events_consumed_total", "Events read from the topic", ["service", "outcome"])
 PUBLISHED = Counter("amends_outbox_published_total", "Events sent to the topic", ["service"])
 EVENT_AGE = Histogram(
@@ -46,11 +48,29 @@ def without_words(_: Any, __: str, entry: structlog.typing.EventDict) -> structl
     """An exception as its type and where it came from: its message may hold a customer's words."""
     info = entry.pop("exc_info", None)
     error = sys.exc_info()[1] if info is True else info
+    if isinstance(error, tuple):
+        error = error[1]
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-8:]
         entry["error"] = type(error).__name__
         entry["at"] = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
     return entry
+
+
+def with_trace(_: Any, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The trace that an entry belongs to; nothing while tracing is off."""
+    if "trace_id" not in entry and (found := tracing.trace_id(tracing.current())):
+        entry["trace_id"] = found
+    return entry
+
+
+class Foreign(logging.Handler):
+    """What libraries log, through structlog: the first line alone, because the rest may quote a customer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One entry."""
+        said = record.getMessage().partition("\n")[0]
+        structlog.get_logger().log(record.levelno, said, logger=record.name, exc_info=record.exc_info)
 
 
 def configure_logging(service: str, *, style: str, level: str) -> None:
@@ -62,6 +82,7 @@ def configure_logging(service: str, *, style: str, level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            with_trace,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             without_words,
             renderer,
@@ -71,6 +92,7 @@ def configure_logging(service: str, *, style: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(format="%(levelname)s %(name)s %(message)s", level=logging.WARNING, stream=sys.stdout)
-    # aiokafka warns on every reconnect; the loops report an outage once themselves.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level != "debug" else logging.DEBUG)
+    logging.basicConfig(level=logging.WARNING, handlers=[Foreign()], force=True)
+    # aiokafka warns on every reconnect; the loops report an outage once themselves. Its own debug level would print
+    # whole requests, and events are in them.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level != "debug" else logging.INFO)

@@ -3,6 +3,7 @@
 import asyncio
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -27,9 +28,19 @@ def heads(service: str) -> dict[str, str]:
     return {room: _scripts(room).get_current_head() or "" for room in ("spine", service)}
 
 
+@lru_cache
+def known(room: str) -> frozenset[str]:
+    """Every revision of a room that this version has heard of. Another one is a later version's, which only added."""
+    return frozenset(script.revision for script in _scripts(room).walk_revisions())
+
+
 def _upgrade(connection: Connection, room: str) -> None:
     scripts = _scripts(room)
-    steps = EnvironmentContext(Config(), scripts, fn=lambda rev, _: scripts._upgrade_revs("head", rev))
+
+    def missing(found: tuple[str, ...], _: object) -> list[Any]:
+        return scripts._upgrade_revs("head", found) if set(found) <= known(room) else []  # type: ignore[arg-type]
+
+    steps = EnvironmentContext(Config(), scripts, fn=missing)
     with steps:
         steps.configure(connection=connection, version_table=f"alembic_version_{room}", transactional_ddl=True)
         steps.run_migrations()

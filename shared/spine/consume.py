@@ -1,6 +1,7 @@
 """Kafka → handlers: one transaction per poll, each event's effect exactly once, the position in the database."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import kafka, sql
+from shared.base import kafka, sql, tracing
 from shared.base.db import is_transient
 from shared.base.errors import Refused
 from shared.base.loops import LoopControl
@@ -25,7 +26,7 @@ from shared.events.envelope import Event, Payload
 
 from . import tables as t
 from .effects import Handlers, S
-from .parking import Record, address, park, queue_behind, recently_parked
+from .parking import Record, address, named, park, queue_behind, recently_parked
 from .unit import Unit, Work
 
 log = structlog.get_logger()
@@ -252,13 +253,14 @@ class Consumer(Generic[S]):
         """Let the handlers decide about events of locked complaints, in order, and keep what they decided."""
         if not events:
             return
-        cases = await self.work.store.load(unit.tx, list(dict.fromkeys(e.complaint_id for e in events)))
-        for event in events:
-            case = cases[event.complaint_id]
-            effects = list(self.handlers[type(event.data)](case, event, unit.now))
-            case.version += 1
-            unit.add(event.complaint_id, event.id, effects, event=event)
-        await self.work.store.save(unit.tx, list(cases.values()))
+        with tracing.handling(self.work.service, events) as traced:
+            cases = await self.work.store.load(unit.tx, list(dict.fromkeys(e.complaint_id for e in events)))
+            for event in traced:
+                case = cases[event.complaint_id]
+                effects = list(self.handlers[type(event.data)](case, event, unit.now))
+                case.version += 1
+                unit.add(event.complaint_id, event.id, effects, event=event)
+            await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _park(self, item: Decoded, reason: str) -> None:
         complaint_id = item.event.complaint_id if item.event else _stallable(item.record)
@@ -268,7 +270,7 @@ class Consumer(Generic[S]):
             await park(unit, item.record, reason)
         self._outcomes["parked"].inc()
         at = {"partition": item.record.partition, "offset": item.record.offset}
-        log.error("event parked", event_type=codec.type_of(item.record.headers), reason=reason, **at)
+        log.error("event parked", reason=reason, **named(item.record), **at)
         if await self._look_at_breaker():
             log.error("too many events parked, consumer stops taking", limit=self.park_limit)
 
@@ -286,6 +288,9 @@ class Consumer(Generic[S]):
         self._outcomes["queued"].inc(len(stalled))
         self._outcomes["handled"].inc(len(free))
         now = time.time()
+        if log.is_enabled_for(logging.DEBUG):
+            for item in free:
+                log.debug("event handled", **named(item.record))
         for item in free:
             if item.event:
                 self._age.observe(max(0.0, now - item.event.time.timestamp()))

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import sql
+from shared.base import sql, tracing
 from shared.base.db import is_transient
 from shared.base.loops import LoopControl
 from shared.base.telemetry import CONSUMED
@@ -46,6 +46,18 @@ def address(record: Record) -> tuple[UUID | None, UUID | None, str | None]:
             return None
 
     return as_uuid("ce_id"), as_uuid("ce_subject"), named.get("ce_type")
+
+
+def named(record: Record) -> dict[str, str | None]:
+    """What a log says of a record: its event, complaint and trace."""
+    event, complaint, type_ = address(record)
+    traceparent = next((value.decode("latin-1") for name, value in record.headers if name == "traceparent"), None)
+    return {
+        "event_type": type_,
+        "event_id": str(event) if event else None,
+        "complaint_id": str(complaint) if complaint else None,
+        "trace_id": tracing.trace_id(traceparent),
+    }
 
 
 def row_of(record: Record, unit: Unit, *, state: str, reason: str) -> dict[str, Any]:
@@ -141,7 +153,8 @@ class Drain(Generic[S]):
             except Exception as error:
                 if is_transient(error):
                     raise
-                log.error("a released event failed again", parked=current, error=type(error).__name__)
+                names = {"parked": current, "complaint_id": str(complaint_id)}
+                log.error("a released event failed again", error=type(error).__name__, **names)
                 await self._failed_again(current, complaint_id, f"{type(error).__name__} after release")
                 return
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import kafka
+from shared.base import kafka, tracing
 from shared.base.db import Database
 from shared.base.loops import LoopControl
 from shared.base.telemetry import PUBLISHED
@@ -79,6 +79,9 @@ class Relay:
             acked, failure = await self._produce(producer, rows)
             await self._delete_acked(tx, acked)
         self._published.inc(len(acked))
+        if tracing.on():
+            sent = [row for row in rows if row.seq in set(acked)]
+            tracing.published([row.headers for row in sent], [row.created_at for row in sent])
         if failure is not None:
             raise failure
         return len(acked), len(rows) == ROUND_ROWS or len(acked) < len(rows)

@@ -64,4 +64,8 @@ parked = Table(
     Column("delete_after", _time),
     Column("legal_hold", Boolean, nullable=False),
 )
+# Written while tracing is on: where what follows without an event goes on.
+trace = Table(
+    "trace", metadata, Column("complaint_id", UUID, primary_key=True), Column("traceparent", Text, nullable=False)
+)
 deployment = Table("deployment", metadata, Column("id", Text, primary_key=True))

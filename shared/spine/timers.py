@@ -13,6 +13,7 @@ from shared.base.db import is_transient
 from shared.base.loops import LoopControl
 from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
 
+from . import traces
 from .effects import S, Timer, TimerHandler
 from .unit import Stream, Unit, Work
 
@@ -93,7 +94,8 @@ class Timers(Generic[S]):
                     return fired
                 fired += 1
             except _Failed as failed:
-                log.error("timer put off", timer=failed.timer.name, by=POSTPONED, exc_info=failed.__cause__)
+                named = {"complaint_id": str(failed.timer.complaint_id), "timer": failed.timer.name}
+                log.error("timer put off", by=POSTPONED, exc_info=failed.__cause__, **named)
                 async with self.work.db.transaction() as tx:
                     await tx.execute(_POSTPONE, {"complaint_id": failed.timer.complaint_id, "name": failed.timer.name})
                 return fired + 1
@@ -104,6 +106,7 @@ class Timers(Generic[S]):
             due = await self._claim(unit, limit)
             if not due:
                 return 0
+            unit.traces |= await traces.parents(unit.tx, [r.complaint_id for r in due])
             timers = [Timer(*row[:4]) for row in due]
             await self._decide(unit, timers)
         for timer in timers:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import sql
+from shared.base import sql, tracing
 from shared.base.db import Database
 from shared.base.errors import Conflict, Stalled
 from shared.base.kafka import partition_of
@@ -19,6 +19,7 @@ from shared.events import codec
 from shared.events.envelope import Event, derived_id, parked_topic, source_of
 
 from . import tables as t
+from . import traces
 from .effects import Arm, Decide, Disarm, Effect, Emit, S, Store
 
 # The update changes nothing: it takes the row's lock, also of a row that this statement has to create.
@@ -96,6 +97,8 @@ class Unit:
         self._outbox: list[dict[str, Any]] = []
         self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
         self._counts: Counter[tuple[UUID, str]] = Counter()
+        self.traces: dict[UUID, str] = {}  # what led here when no event did; empty while tracing is off
+        self._seen: dict[UUID, str] = {}
 
     async def lock(self, ids: Iterable[UUID]) -> datetime | None:
         """Lock these complaints, in the one order. Gives now(), which costs nothing here, when there were any."""
@@ -112,6 +115,8 @@ class Unit:
         self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None
     ) -> None:
         """What follows for a locked complaint. `cause` is what derived event ids are made from."""
+        if event and event.traceparent and tracing.on():
+            self._seen[complaint_id] = event.traceparent
         for effect in effects:
             match effect:
                 case Emit():
@@ -126,15 +131,20 @@ class Unit:
         stream.sequence, stream.changed = stream.sequence + 1, True
         n = self._counts[cause, emit.data.type]
         self._counts[cause, emit.data.type] += 1
+        id = derived_id(cause, self.service, emit.data.type, n)
+        parent = event.traceparent if event else self.traces.get(complaint_id) or tracing.current()
+        traceparent = tracing.emitted(emit.data.type, complaint_id, id, parent)
+        if traceparent and tracing.on():
+            self._seen.setdefault(complaint_id, traceparent)
         named = codec.attributes(
-            id=derived_id(cause, self.service, emit.data.type, n),
+            id=id,
             source=self.source,
             type=emit.data.type,
             subject=complaint_id,
             time=emit.time or self.now,
             sequence=stream.sequence,
             causation_id=cause,
-            traceparent=event.traceparent if event else None,
+            traceparent=traceparent,
         )
         self.put(self.origin.topic, complaint_id, named, codec.encode_body(emit.data))
 
@@ -174,6 +184,7 @@ class Unit:
             ],
         )
         await sql.insert(self.tx, t.outbox, self._outbox)
+        await traces.keep(self.tx, self._seen)
 
     @property
     def has_outbox(self) -> bool:

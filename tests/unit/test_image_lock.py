@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 REMAKE = (
-    "run: .venv/bin/uv export -q --no-default-groups --format requirements.txt --no-emit-project --no-header "
-    "--no-annotate > deploy/requirements.lock"
+    "run: .venv/bin/uv export -q --no-default-groups --group tracing --format requirements.txt --no-emit-project "
+    "--no-header --no-annotate > deploy/requirements.lock"
 )
 
 
@@ -49,9 +49,9 @@ def test_the_same_versions_and_hashes_as_everywhere() -> None:
 
 
 def test_what_the_project_depends_on_and_nothing_else() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     seen: set[tuple[str, str]] = set()
-    for dependency in project["dependencies"]:
+    for dependency in declared["project"]["dependencies"] + declared["dependency-groups"]["tracing"]:
         needed(Requirement(dependency), seen)
     image = {
         name

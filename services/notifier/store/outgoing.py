@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
 from shared.deliver.ledger import Outcome
+from shared.spine import traces
 
 from .. import tables as t
 from ..letter import Commitment
@@ -88,6 +89,7 @@ class Attempt:
     by_person: str | None
     decision_id: UUID | None
     template_version: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ class Outgoing:
     async def claim(self, tx: AsyncConnection, *, n: int, lease: float) -> list[Attempt]:
         """Take up to `n` letters that are due: they are `sending` once this transaction has committed."""
         rows = await tx.execute(_CLAIM, {"n": n, "lease": lease})
-        return [_attempt(row) for row in rows]
+        claimed = [_attempt(row) for row in rows]
+        found = await traces.parents(tx, [one.complaint_id for one in claimed])
+        return [replace(one, traceparent=found.get(one.complaint_id)) for one in claimed] if found else claimed
 
     async def settle(self, tx: AsyncConnection, settled: Sequence[Settled]) -> list[Settled]:
         """Record outcomes. Gives those that count: of a letter whose fate was settled otherwise nothing is said."""
