@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import chinese_calendar
 import pytest
 import yaml
 
+from services.escalation.clocks import shifted
 from shared.calendars import (
     BadDuration,
     Calendar,
@@ -28,7 +30,7 @@ from shared.calendars import (
 from tests.support import xlsx
 
 GOLDEN = yaml.load(  # every scalar as text: YAML would read a time without an offset as UTC
-    Path(__file__).with_name("golden_deadlines.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader
+    Path(__file__).with_name("golden.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader
 )
 DATA = Path(os.environ.get("AMENDS_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 REPLIES = DATA / "letters" / "zh_government_replies_2816.xlsx"
@@ -48,8 +50,19 @@ def test_golden_deadline(row: list[str], calendars: Any) -> None:
     assert calendar.add(start, row[2]).astimezone(calendar.zone) == due.astimezone(calendar.zone), row[4]
 
 
-def test_there_are_enough_golden_rows() -> None:
-    assert len(GOLDEN["rows"]) >= 60
+@pytest.mark.parametrize("row", GOLDEN["paused"], ids=lambda row: f"{row[0]} {row[1]} + {row[2]} paused")
+def test_golden_deadline_with_pauses(row: list[Any], calendars: Any) -> None:
+    calendar, limit = calendars.get(row[0]), Duration.parse(row[2])
+    at = partial(read_moment, zone=calendar.zone)
+    due = shifted(calendar, limit.business, calendar.add(at(row[1]), limit), [(at(a), at(b)) for a, b in row[3]])
+    assert due.astimezone(calendar.zone) == at(row[4]).astimezone(calendar.zone), row[5]
+
+
+def test_there_are_enough_golden_rows_and_each_names_its_source() -> None:
+    rows = [*GOLDEN["rows"], *GOLDEN["paused"]]
+    assert len(rows) >= 150
+    assert len({tuple(map(str, row[:-1])) for row in rows}) == len(rows)
+    assert all(row[-1].strip() for row in rows)
 
 
 # Refusals --------------------------------------------------------------------------------------------------------
