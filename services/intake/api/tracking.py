@@ -168,6 +168,9 @@ class TrackingPages:
             "words": own_words(body or "{}"),
             "files": files,
             "letters": {str(letter.letter_id): letter for letter in letters},
+            "answer": next(
+                (letter for letter in reversed(letters) if letter.kind == "resolution" and letter.text), None
+            ),
             "promised": promised,
             "lines": [(e, timeline.sentence(e.what, e.with_, lang, zone)) for e in reversed(case.timeline)],
             "when": lambda value: moment(value, lang, zone),

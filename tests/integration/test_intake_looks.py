@@ -1,0 +1,132 @@
+"""The customers' pages in a real browser: readable on a telephone, accessible, and complete without JavaScript."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.intake.handlers import HANDLERS
+from services.intake.model import Case
+from services.intake.store.cases import Store
+from shared.events import escalation, notifier, routing
+from shared.events.common import ClockView, Staff, Text
+from shared.events.envelope import Event
+from shared.spine.spine import Spine
+from shared.spine.unit import Work
+from tests.integration.test_intake import Intake, complaint, running
+from tests.support.browser import DESKTOP, PHONE, Page, browser, served
+from tests.support.servers import Database
+from tests.support.spines import settings
+
+# AMENDS_PICTURES=docs/pictures keeps what the tests see.
+PICTURES = os.environ.get("AMENDS_PICTURES")
+STAFF = Staff(id="h1", name="Zhang Min", role_title="Complaints specialist", contact="010-5550100")
+LEAD = Staff(id="l1", name="Wang Lei", role_title="Team lead", contact="010-5550101")
+
+
+@pytest.fixture
+async def own(database: Callable[..., Database]) -> Database:
+    return database()
+
+
+@pytest.fixture
+async def intake(own: Database) -> AsyncIterator[Intake]:
+    async with running(own, form_posts=1000) as made:
+        yield made
+
+
+@pytest.fixture
+async def work(own: Database) -> AsyncIterator[Work[Case]]:
+    spine: Spine[Case] = Spine(
+        settings(own, "intake", "127.0.0.1:1", "none"), service="intake", store=Store(), handlers={}
+    )
+    yield spine.work
+    await spine.closed()
+
+
+async def tell(work: Work[Case], complaint_id: UUID, *told: Any) -> None:
+    """As if the other services had said so."""
+
+    def decide(case: Any, now: datetime) -> list[Any]:
+        for n, payload in enumerate(told):
+            event = Event(uuid4(), complaint_id, payload, now - timedelta(minutes=30 - n), 1, "d")
+            assert list(HANDLERS[type(payload)](case, event, now)) == []
+        return []
+
+    await work.command(complaint_id, decide)
+
+
+def clocks(*kinds: tuple[str, int]) -> escalation.ClocksChanged:
+    now = datetime.now(UTC).replace(hour=9, minute=0)
+    return escalation.ClocksChanged(
+        clocks=tuple(
+            ClockView(
+                id=uuid4(), kind=kind, pack="house", pack_version=1, state="running", started_at=now,
+                due_at=now + timedelta(days=days), version=1, pausable=True, legal=False,
+                explanation=Text(zh="", en=""),
+            )
+            for kind, days in kinds
+        )
+    )  # fmt: skip
+
+
+async def story(intake: Intake, work: Work[Case], *, decided: bool = False) -> str:
+    """A complaint that is under way; the path of its tracking page."""
+    words = "The parcel that I ordered on 3 June never came, and nobody answers my mails."
+    kept = (await intake.post(complaint(text=words, wanted={"kind": "refund"}))).json()
+    said: list[Any] = [
+        clocks(("first_response", 2), ("next_update", 5), ("decision", 10)),
+        routing.ComplaintAssigned(handler=STAFF, lead=LEAD, mode="offer"),
+        routing.ContactMade(
+            contact_id=uuid4(), direction="out", channel="hotline", outcome="reached", at=datetime.now(UTC), by=STAFF.id
+        ),
+    ]
+    if decided:
+        person = uuid4()
+        said += [
+            routing.ComplaintDecided(
+                decision_id=uuid4(), stage=1, overall="partly", cause="unknown", handler=STAFF, personal={}
+            ),
+            notifier.LetterSent(
+                letter_id=uuid4(), kind="resolution", language="en", channel="email", message_id="<ours@amends>",
+                sent_at=datetime.now(UTC), trigger=uuid4(), template_version="1",
+                personal={person: notifier.LetterText(subject="Our decision", text="We refund you 20 GBP by 3 July.")},
+            ),
+        ]  # fmt: skip
+    await tell(work, UUID(kept["complaint_id"]), *said)
+    return str(kept["tracking_url"]).removeprefix("http://127.0.0.1:8001")
+
+
+async def look(page: Page, url: str, name: str, **more: Any) -> list[str]:
+    """Open a page at a telephone's and a desktop's width in both languages: what is wrong with it."""
+    wrong = []
+    for language in ("en", "zh"):
+        for size in (PHONE, DESKTOP):
+            await page.open(url, size=size, language=language, **more)
+            where = f"{name} {language} {size[0]}px"
+            if await page.overflows():
+                wrong.append(f"{where}: wider than the window")
+            found = await page.accessibility()
+            wrong += [
+                f"{where}: {rule}: {what} {nodes}"
+                for impact, rule, what, nodes in found
+                if impact in ("serious", "critical")
+            ]
+            if PICTURES:
+                await page.picture(Path(PICTURES) / f"{name}-{language}-{size[0]}.png")
+    return wrong
+
+
+async def test_every_page_is_accessible_and_fits_in_both_languages(intake: Intake, work: Work[Case]) -> None:
+    async with served(intake.service.web) as base, browser() as page:
+        wrong: list[str] = []
+        for name in ("complain", "quick", "comment", "promise", "track"):
+            wrong += await look(page, f"{base}/{name}", name if name != "track" else "find")
+        wrong += await look(page, f"{base}/track/AM-7K2M9Q4T17", "unlock")
+        wrong += await look(page, base + await story(intake, work), "track")
+        wrong += await look(page, base + await story(intake, work, decided=True), "answered")
+        assert wrong == []
