@@ -9,7 +9,7 @@ from shared.base.web import web_app
 from shared.deliver.smtp import BadUrl, Pool, server
 from shared.spine.spine import Spine
 
-from . import api, language, policy, specimens
+from . import api, language, policy, remedies, specimens
 from .debts import Debts
 from .handlers import Notifier
 from .lint import Linter
@@ -47,8 +47,11 @@ def build(settings: Settings) -> Service:
     """The composition root."""
     writer = read_data(settings)
     try:
+        rules = remedies.load(settings.remedy_rules)
         target = server(settings.smtp_url)
         pool = Pool(target, size=settings.smtp_connections, timeout=settings.smtp_timeout)
+    except policy.PolicyError as error:
+        raise Refused(str(error)) from None
     except BadUrl as error:
         raise Refused(f"AMENDS_SMTP_URL: {error}") from None
     store, notifier, reading, outgoing = Store(writer.policy.keep_days), Notifier(writer), Reading(), Outgoing()
@@ -76,7 +79,7 @@ def build(settings: Settings) -> Service:
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, Debts(writer), writer),
+        api.routers(spine, reading, Debts(writer), writer, rules),
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )

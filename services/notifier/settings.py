@@ -21,3 +21,4 @@ class Settings(ServiceSettings):
     mail_from: str | None = Field(None, description="Sender as customers see it; without it care@ and the mail domain")
     letter_lease: float = Field(120.0, gt=0, description="When a letter that is being sent is given up as unknown")
     notifier_policy: Path | None = Field(None, description="A letter policy instead of the package's own")
+    remedy_rules: Path | None = Field(None, description="Remedy rules instead of the package's own")

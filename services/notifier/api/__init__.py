@@ -6,11 +6,17 @@ from shared.spine.spine import Spine
 
 from ..debts import Debts
 from ..model import Matter
+from ..remedies import Rules
 from ..store import Reading
 from ..writer import Writer
-from . import gallery, letters, tools
+from . import gallery, letters, remedies, tools
 
 
-def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer) -> list[APIRouter]:
+def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules) -> list[APIRouter]:
     """The notifier's routes; those with fixed words before those with an id in their place."""
-    return [tools.router(writer), letters.router(spine, reading, debts), gallery.router(writer)]
+    return [
+        tools.router(writer),
+        remedies.router(rules, writer.policy),
+        letters.router(spine, reading, debts),
+        gallery.router(writer),
+    ]
