@@ -8,6 +8,7 @@ from uuid import UUID, uuid4, uuid5
 
 from services.escalation.book import Edition, PolicyBook, in_force_from
 from services.escalation.checks import check
+from services.escalation.commands import Commands
 from services.escalation.handlers import Escalation
 from services.escalation.model import Case
 from shared.calendars import builtin
@@ -60,11 +61,16 @@ class World:
     def __post_init__(self) -> None:
         self.escalation = Escalation(self.book)
         self.handlers = self.escalation.table()
+        self.commands = Commands(self.book)
 
-    def tell(self, data: Payload, *, time: datetime | None = None) -> None:
+    def tell(self, data: Payload, *, time: datetime | None = None, id_: UUID | None = None) -> None:
         """An event arrives now; `time` is when it became true."""
-        event: Event[Any] = Event(uuid4(), COMPLAINT, data, time or self.now, 1, "test")
+        event: Event[Any] = Event(id_ or uuid4(), COMPLAINT, data, time or self.now, 1, "test")
         self._apply(self.handlers[type(data)](self.case, event, self.now))
+
+    def command(self, effects: Iterable[Effect]) -> None:
+        """What a command decided takes effect."""
+        self._apply(effects)
 
     def until(self, moment: datetime) -> None:
         """Let time pass; timers fire in their order, each at its time."""
@@ -108,40 +114,71 @@ class World:
 
 
 def received(
-    at: datetime, *, tier: str = "low", language: Any = "en", channel: Any = "web"
+    at: datetime, *, tier: str = "low", language: Any = "en", channel: Any = "web", product: str | None = None
 ) -> intake.ComplaintReceived:
     """A complaint."""
     return intake.ComplaintReceived(
-        reference="AM-0000000000", channel=channel, source="shop", received_at=at,
+        reference="AM-0000000000", product=product, channel=channel, source="shop", received_at=at,
         customer=intake.Customer(customer_id=uuid4(), tier=tier, language=language), personal={},
     )  # fmt: skip
 
 
-def triaged(*, severity: Any = "P3", vulnerable: bool = False, cause: Any = "unknown") -> routing.ComplaintTriaged:
+def triaged(
+    *, severity: Any = "P3", vulnerable: bool = False, cause: Any = "unknown", needs: tuple[str, ...] = ()
+) -> routing.ComplaintTriaged:
     return routing.ComplaintTriaged(
-        cause=cause, severity=severity, vulnerable=vulnerable, queue="general", tier="low", language="en"
+        cause=cause, severity=severity, vulnerable=vulnerable, needs=needs, queue="general", tier="low", language="en"
     )
 
 
-def assigned() -> routing.ComplaintAssigned:
-    return routing.ComplaintAssigned(handler=HANDLER, lead=LEAD, mode="offer")
+def assigned(handler: Staff = HANDLER, mode: Any = "offer") -> routing.ComplaintAssigned:
+    return routing.ComplaintAssigned(handler=handler, lead=LEAD, mode=mode)
 
 
-def letter(kind: str, at: datetime, *, decision: UUID | None = None) -> notifier.LetterSent:
+def transferred(giver: str, to: Staff | None = None) -> routing.ComplaintTransferred:
+    return routing.ComplaintTransferred(from_handler=giver, handler=to, by="l1", reason="knows the product")
+
+
+def letter(
+    kind: str, at: datetime, *, decision: UUID | None = None, message: str = "", trigger: UUID | None = None,
+    id_: UUID | None = None, by: str | None = None,
+) -> notifier.LetterSent:  # fmt: skip
     return notifier.LetterSent(
-        letter_id=uuid4(), kind=kind, language="en", channel="email", message_id="<m@example.com>", sent_at=at,
-        trigger=uuid4(), decision_id=decision, template_version="1",
+        letter_id=id_ or uuid4(), kind=kind, language="en", channel="email", sent_at=at, by_person=by,
+        message_id=message or f"<{uuid4()}@example.com>", trigger=trigger or uuid4(), decision_id=decision,
+        template_version="1",
     )  # fmt: skip
+
+
+def blocked(
+    kind: str, *, trigger: UUID | None = None, id_: UUID | None = None, why: str = "", findings: Any = ()
+) -> notifier.LetterBlocked:
+    return notifier.LetterBlocked(
+        letter_id=id_ or uuid4(), kind=kind, language="en", channel="email", trigger=trigger or uuid4(),
+        findings=findings, reason=why,
+    )  # fmt: skip
+
+
+def bounced(message: str, *, permanent: bool = True) -> intake.BounceReceived:
+    return intake.BounceReceived(
+        customer_id=COMPLAINT, letter_message_id=message, status="5.1.1" if permanent else "4.2.2", permanent=permanent
+    )
+
+
+def accepted(at: datetime) -> intake.OutcomeAccepted:
+    return intake.OutcomeAccepted(customer_id=COMPLAINT, channel="web", received_at=at)
+
+
+def disputed(at: datetime) -> intake.OutcomeDisputed:
+    return intake.OutcomeDisputed(customer_id=COMPLAINT, channel="web", received_at=at)
 
 
 def responded(at: datetime) -> routing.FirstResponseGiven:
     return routing.FirstResponseGiven(at=at, how="letter", by="h1")
 
 
-def contact(at: datetime, *, outcome: Any = "reached", direction: Any = "out") -> routing.ContactMade:
-    return routing.ContactMade(
-        contact_id=uuid4(), direction=direction, channel="phone", outcome=outcome, at=at, by="h1"
-    )
+def contact(at: datetime, *, outcome: Any = "reached", direction: Any = "out", by: str = "h1") -> routing.ContactMade:
+    return routing.ContactMade(contact_id=uuid4(), direction=direction, channel="phone", outcome=outcome, at=at, by=by)
 
 
 def asked(answer_by: datetime, n: int = 1) -> routing.InformationRequested:
@@ -158,9 +195,9 @@ def withdrawn(at: datetime) -> intake.ComplaintWithdrawn:
     return intake.ComplaintWithdrawn(customer_id=COMPLAINT, channel="web", received_at=at, by="customer")
 
 
-def decided() -> routing.ComplaintDecided:
+def decided(decision: UUID = COMPLAINT) -> routing.ComplaintDecided:
     return routing.ComplaintDecided(
-        decision_id=uuid4(), stage=1, overall="upheld", cause="unknown", handler=HANDLER, personal={}
+        decision_id=decision, stage=1, overall="upheld", cause="unknown", handler=HANDLER, personal={}
     )
 
 
@@ -191,14 +228,16 @@ def call_me(at: datetime, promised: datetime | None = None, n: int = 1) -> intak
     )  # fmt: skip
 
 
-def promised(due: datetime, remedy: str = "r1") -> notifier.PromiseMade:
+def promised(due: datetime, remedy: str | None = "r1", kind: Any = "remedy") -> notifier.PromiseMade:
     return notifier.PromiseMade(
-        promise_id=uuid5(COMPLAINT, remedy), kind="remedy", due_at=due, letter_id=uuid4(), remedy_id=remedy
+        promise_id=uuid5(COMPLAINT, f"{kind} {remedy}"), kind=kind, due_at=due, letter_id=uuid4(), remedy_id=remedy
     )
 
 
-def remedy_done(at: datetime, remedy: str = "r1") -> routing.RemedyCarriedOut:
-    return routing.RemedyCarriedOut(decision_id=COMPLAINT, remedy_id=remedy, at=at, evidence="payment 77", by="h1")
+def remedy_done(
+    at: datetime, remedy: str = "r1", *, evidence: str = "payment 77", by: str = "h1"
+) -> routing.RemedyCarriedOut:
+    return routing.RemedyCarriedOut(decision_id=COMPLAINT, remedy_id=remedy, at=at, evidence=evidence, by=by)
 
 
 def minutes(n: float) -> timedelta:
