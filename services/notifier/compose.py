@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from .language import Language, Money, ParagraphSpec, SentenceSpec, Variant, first_fit
-from .letter import Commitment, Kind, Letter, MissingField, Paragraph, Part, Sentence
+from .letter import Commitment, CommitmentKind, Kind, Letter, MissingField, Paragraph, Part, Sentence
+from .sms import LONGEST, segments
+from .wording import Language, Money, ParagraphSpec, SentenceSpec, Variant, first_fit
 
 # Where a datum of a sentence stands in the case or the decision, for the person who has to fill it in.
 FIELDS = {
     "sorry_for": "apology.for", "fact": "facts", "because": "facts", "by": "by", "handler_name": "handler.name",
     "handler_role": "handler.role_title", "handler_contact": "handler.contact", "answer_by": "clocks.decision",
     "ask_by": "answer_by", "words": "text", "our_mistake": "apology", "our_mistake_tells": "apology",
-    "improvement": "remedies or improvement",
+    "improvement": "remedies or improvement", "today": "date",
 }  # fmt: skip
 
 
@@ -107,13 +108,16 @@ def _exactly_two(sentences: list[Sentence], part: Part, longest: int) -> bool:
     return len(texts) == 2 and sum(map(len, texts)) <= longest
 
 
+_COMMITMENTS: dict[str, CommitmentKind] = {"remedy": "remedy", "update": "update", "callback": "callback"}
+
+
 def _commitment(promise: tuple[str, str], scope: Scope, text: str) -> Commitment:
     kind, due = promise
     value = scope.data[due]
     money: Money | None = scope.data.get("amount") if kind == "remedy" else None
     exact = scope.data.get(f"{due}_exact", value)
     return Commitment(
-        kind="remedy" if kind == "remedy" else "update" if kind == "update" else "date",
+        kind=_COMMITMENTS.get(kind, "date"),
         due=exact.isoformat() if isinstance(exact, datetime | date) else str(exact),
         what=text,
         remedy_id=scope.data.get("remedy_id"),
@@ -127,7 +131,8 @@ def compose(kind: Kind, language: Language, scope: Scope, today: date) -> Letter
     spec = language.letters[kind]
     scope.data["today"] = today
     writer = _Writer(language, today)
-    greeting = writer.line(language.greetings, scope)
+    # The last greeting needs no name: it is for those of whom we do not know who they are.
+    greeting = writer.line(language.greetings[-1:] if spec.unnamed else language.greetings, scope)
     paragraphs = [p for part in spec.body for p in writer.paragraph(part, scope)]
     contact = scope.data.get("handler_contact" if spec.sign == "handler" else "house_contact")
     if contact and any(contact in p.text for p in paragraphs):
@@ -142,6 +147,24 @@ def compose(kind: Kind, language: Language, scope: Scope, today: date) -> Letter
         signatory=writer.line(language.signatures[spec.sign], scope),
         template_version=language.version,
     )
+
+
+def short_form(kind: Kind, language: Language, scope: Scope, today: date) -> str:
+    """The letter's short form: the first that can be said and fits into two segments.
+
+    Raises MissingField naming what the shortest one lacks, or that none is short enough.
+    """
+    lacking = "short form"
+    for variant in language.short[kind]:
+        if not variant.fits(scope.flags):
+            continue
+        if not variant.complete(scope.data):
+            lacking = next(name for name in variant.names if name not in scope.data)
+            continue
+        text = language.render(variant, scope.data, today)
+        if segments(text) <= LONGEST:
+            return text
+    raise MissingField(FIELDS.get(lacking, lacking))
 
 
 def raw(slots: Mapping[str, Any]) -> dict[str, str]:

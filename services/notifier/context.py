@@ -7,13 +7,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.calendars import builtin
 from shared.events.common import CallToAction, Decision, Issue, Remedy, Staff
 
 from .compose import Scope
-from .language import Language, Money
 from .letter import MissingField
 from .model import Facts
 from .policy import Policy
+from .wording import Language, Money
 
 UPHELD = ("substantiated", "partly")
 _STOPS = ".。;；,， \n"
@@ -21,6 +22,7 @@ _CJK = re.compile(r"[㐀-鿿]")
 _JOINED = re.compile(r"[,，;；]| and ")
 # A decision is promised by the clock of the decision; where a pack has none, by that of the final response.
 SANE_YEARS = range(1970, 2200)
+LONG_DAYS = 14  # after which a letter thanks for the waiting
 ANSWER_CLOCKS = ("decision", "final_response", "reopened")
 
 
@@ -36,6 +38,7 @@ class Context:
         self.language, self.policy = language, policy
         self.house = policy.house.get(language.code) or policy.house[policy.default_language]
         self.zone = ZoneInfo(self.house.timezone)
+        self.calendar = builtin().get(self.house.calendar)
 
     def today(self, now: datetime) -> date:
         """The letter's date: the day in the customer's time."""
@@ -53,6 +56,7 @@ class Context:
             "house_name": self.house.name,
             "house_contact": self.house.contact,
             "review_by": today + timedelta(days=self.policy.review_days),
+            "today": today,
         }
         self._person(facts, scope)
         self._clocks(facts, now, scope)
@@ -61,8 +65,42 @@ class Context:
         _put(scope.data, "tracking_url", facts.tracking_url)
         if facts.handler:
             self.signed_by(scope, facts.handler)
-        scope.flags.add("first_stage" if facts.stage < 2 else "second_stage")
+        scope.flags |= {"first_stage" if facts.stage < 2 else "second_stage", facts.channel}
+        scope.items["right"] = [Scope({"right": text}) for text in self.policy.rights.get(self.language.code, [])]
+        self._occasion(facts, scope, today)
         return scope
+
+    def _occasion(self, facts: Facts, scope: Scope, today: date) -> None:
+        """What makes this letter another one than the last: how long it took, whether the matter came up before."""
+        received: date = scope.data["received"]
+        if (today - received).days >= LONG_DAYS:
+            scope.flags.add("waited_long")
+        if facts.asked_again:
+            scope.flags.add("came_back")
+        if facts.vulnerable:
+            scope.flags.add("with_care")
+
+    def reckon(self, scope: Scope) -> None:
+        """Add the days that follow from the letter's own: until when we ask for a word, and when we give ours."""
+        today: date = scope.data["today"]
+        scope.data["reply_by"] = self.working(today + timedelta(days=self.policy.reply_days))
+        scope.data |= commitment_day("word_by", self.working_days_on(today, self.policy.word_days), self.zone)
+
+    def is_working(self, day: date) -> bool:
+        """Whether the customer's calendar works on that day."""
+        return bool(self.calendar.hours(day))
+
+    def working(self, day: date) -> date:
+        """This day, or the next one on which people work."""
+        while not self.is_working(day):
+            day += timedelta(days=1)
+        return day
+
+    def working_days_on(self, day: date, n: int) -> date:
+        """The nth working day after this one."""
+        for _ in range(n):
+            day = self.working(day + timedelta(days=1))
+        return day
 
     def _person(self, facts: Facts, scope: Scope) -> None:
         person = facts.person
@@ -80,6 +118,10 @@ class Context:
         update = facts.clocks.get("next_update")
         if answer:
             scope.data |= {"answer_by": local(answer, self.zone), "answer_by_exact": answer}
+            said = next((datetime.fromisoformat(s.due) for s in facts.said if s.remedy_id is None), None)
+            if said and said < answer:
+                scope.data["said_by"] = local(said, self.zone)
+                scope.flags.add("date_moved")
             scope.flags.add("answer_known")
         if update and update > now and (answer is None or update < answer):
             scope.data |= {"update_by": local(update, self.zone), "update_by_exact": update}
@@ -108,7 +150,7 @@ class Context:
             raise MissingField("examined")
         if not decision.issues:
             raise MissingField("issues")
-        scope.data["examined"] = self._examined(decision.examined)
+        scope.data["examined"] = self.examined(decision.examined)
         several = len(decision.issues) > 1
         by_id = {issue.id: issue for issue in decision.issues}
         scope.items["issue"] = self._issues(decision.issues)
@@ -116,12 +158,14 @@ class Context:
         scope.items["remedy"] = [
             self._remedy(r, n, by_id, decision, handler, several) for n, r in enumerate(decision.remedies)
         ]
-        _put(scope.data, "improvement", self._sentence(decision.improvement or ""))
+        _put(scope.data, "improvement", self.sentence(decision.improvement or ""))
         if any(i.finding in UPHELD for i in decision.issues):
             scope.flags.add("any_upheld")
+        if all(i.finding == "substantiated" for i in decision.issues):
+            scope.flags.add("all_upheld")
         scope.flags |= {flag for flag, items in (("remedies", "remedy"), ("actions", "action")) if scope.items[items]}
 
-    def _examined(self, examined: Sequence[str]) -> str:
+    def examined(self, examined: Sequence[str]) -> str:
         """What was looked at, as things done: a bare noun is something that was checked."""
         raw = self.language.raw["examined"]
         acts: list[str] = []
@@ -175,12 +219,12 @@ class Context:
             _put(scope.data, "sorry_for", self.language.lower_first(issue.apology.for_.strip(_STOPS)))
 
     def _reasons(self, issue: Issue, scope: Scope) -> None:
-        facts = [f for f in (self._sentence(f.text) for f in issue.facts) if f]
+        facts = [f for f in (self.sentence(f.text) for f in issue.facts) if f]
         scope.items["fact"] = [Scope({"fact": f}, path=scope.path, issue=issue.id) for f in facts]
         reason = issue.reason.strip(_STOPS)
         because = self.language.raw["because"]
-        if reason and re.search(r"[.。!?！？]\s*\S", reason):
-            scope.data |= {"reason": self._sentence(reason), "because": because["one"]}
+        if reason and (len(reason) > self.language.raw["long_reason"] or re.search(r"[.。!?！？]\s*\S", reason)):
+            scope.data |= {"reason": self.sentence(reason), "because": because["one"]}
             scope.flags.add("long_reason")
         elif reason:
             scope.data["reason"] = self.language.lower_first(reason)
@@ -195,11 +239,10 @@ class Context:
     ) -> Scope:
         path = f"remedies[{n}]."
         scope = Scope(path=path, issue=remedy.issue, flags={remedy.type, remedy.remedy_class})
-        scope.data = {"remedy_id": remedy.id, **self._who(remedy.actor, handler)}
-        by = _day(remedy.by, f"{path}by")
-        scope.data |= {"by": by, "by_exact": datetime.combine(by + timedelta(days=1), datetime.min.time(), self.zone)}
+        scope.data = {"remedy_id": remedy.id, **self.who(remedy.actor, handler)}
+        scope.data |= commitment_day("by", day(remedy.by, f"{path}by"), self.zone)
         if remedy.amount is not None:
-            scope.data["amount"] = _money(remedy.amount, remedy.currency, path)
+            scope.data["amount"] = money(remedy.amount, remedy.currency, path)
         item = self.language.lower_first((remedy.item or "").strip(_STOPS))
         _put(scope.data, "item", item)
         if " for " in item:
@@ -213,9 +256,10 @@ class Context:
             scope.flags.add("on_call")
         return scope
 
-    def _who(self, actor: str, handler: Staff) -> dict[str, str]:
+    def who(self, actor: str, handler: Staff) -> dict[str, str]:
+        """Who acts, as this letter says it: I, we, or a name."""
         words = self.language.raw["who"]
-        if actor in (handler.name, handler.id):
+        if actor in (handler.name, handler.id, "I", "我"):
             who = words["i"]
         elif actor.strip().lower() in ("", *self.language.raw["we_words"]):
             who = words["we"]
@@ -229,7 +273,7 @@ class Context:
         action = self.language.lower_first(call.action.strip(_STOPS))
         if not action:
             raise MissingField(f"{path}action")
-        scope = Scope({"action": action, "by": _day(call.by, f"{path}by")}, path=path)
+        scope = Scope({"action": action, "by": day(call.by, f"{path}by")}, path=path)
         _put(scope.data, "contact", call.contact.strip())
         scope.data["me"] = raw["who"]["me" if call.contact == handler.contact else "us"]
         visit = _mentions(call.channel, raw["visits"])
@@ -244,11 +288,11 @@ class Context:
         bring = (call.bring or "").strip(_STOPS)
         if bring and bring not in action:
             clause = bool(_JOINED.search(bring))
-            scope.data["bring"] = self._sentence(bring) if clause else bring
+            scope.data["bring"] = self.sentence(bring) if clause else bring
             scope.flags.add("bring_clause" if clause else "bring_thing")
         return scope
 
-    def _sentence(self, text: str) -> str:
+    def sentence(self, text: str) -> str:
         """Text as a whole sentence, without its full stop."""
         text = text.strip().rstrip(_STOPS)
         return text[:1].upper() + text[1:]
@@ -286,7 +330,13 @@ def _short(subject: str | None) -> str | None:
     return text
 
 
-def _day(text: str, where: str) -> date:
+def commitment_day(name: str, value: date, zone: ZoneInfo) -> dict[str, Any]:
+    """A day that we promise: its end in the customer's zone is the last moment."""
+    return {name: value, f"{name}_exact": datetime.combine(value + timedelta(days=1), datetime.min.time(), zone)}
+
+
+def day(text: str, where: str) -> date:
+    """An ISO date. Raises MissingField naming where it should stand."""
     try:
         day = date.fromisoformat(text[:10])
     except ValueError:
@@ -296,7 +346,8 @@ def _day(text: str, where: str) -> date:
     return day
 
 
-def _money(amount: str, currency: str | None, path: str) -> Money:
+def money(amount: str, currency: str | None, path: str) -> Money:
+    """An amount with its currency. Raises MissingField naming what is missing or no number."""
     if not currency:
         raise MissingField(f"{path}currency")
     try:

@@ -15,6 +15,7 @@ from . import approvals
 from .approvals import Amendment
 from .letter import Kind, LetterBlocked
 from .model import Facts, LetterRow, Matter, letter_id
+from .record import remembered
 from .writer import Writer
 
 # What no lead may wave through: somebody else's data, a wrong recipient, a wrong amount, a missing right.
@@ -68,6 +69,7 @@ class Debts:
             if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
                 yield from block(row, blocked)
                 return
+        facts.said = remembered(facts, row, now.date())
         make_ready(row, now, self.policy.deadline)
 
     # What people decide about a letter

@@ -16,7 +16,8 @@ from .lint import CaseData, Linter, Report
 from .lint.pii import allow
 from .mime import html
 from .model import Contact, Facts, LetterRow, letter_id
-from .writer import FREE, Writer, case_data
+from .record import case_data
+from .writer import FREE, Writer
 
 _PARTS: tuple[Part, ...] = (
     "cushion", "apology", "facts", "decisions", "remedy", "call_to_action", "rights", "body", "closing",

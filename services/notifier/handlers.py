@@ -203,6 +203,7 @@ class Notifier:
     ) -> Iterator[Effect]:
         # The new dates follow at once from the clocks; the letter waits for them as the acknowledgement does.
         facts.stage, facts.reopening, facts.withdrawn = event.data.stage, event.id, False
+        facts.missed = {}
         yield Arm("reopening", at=now + timedelta(seconds=self.policy.acknowledge_after))
 
     # What the clocks say
@@ -224,6 +225,7 @@ class Notifier:
 
     def on_breached(self, matter: Matter, event: Event[x.SlaBreached], facts: Facts, now: datetime) -> Iterable[Effect]:
         data = event.data
+        facts.missed[data.kind] = data.due_at
         if data.kind not in APOLOGY_CLOCKS:
             return ()
         inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
@@ -232,6 +234,7 @@ class Notifier:
     def on_retracted(
         self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
+        facts.missed.pop(event.data.kind, None)
         for row in unclaimed(matter):
             if row.kind == "delay_apology" and row.inputs.get("clock_id") == str(event.data.clock_id):
                 cancel(row, "the breach was retracted")

@@ -11,16 +11,22 @@ Part = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 Kind = Literal[
     "acknowledgement", "progress", "information_request", "reply", "delay_apology", "resolution", "reopening",
-    "withdrawal_confirmation", "thanks",
+    "withdrawal_confirmation", "thanks", "hand_over", "call_summary", "callback_appointment", "holding",
+    "summary_resolution", "out_of_scope", "forwarded", "final", "referral", "remedy_done", "remedy_delayed",
+    "correction", "reminder", "closing_no_answer", "authority_request", "verification_request", "regret_and_action",
+    "bulk_notice", "survey_invitation",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+CommitmentKind = Literal["date", "remedy", "update", "callback"]
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
     """What a sentence promises: a date by which we act. `due` is the last moment, RFC 3339 UTC or an ISO date."""
 
-    kind: Literal["date", "remedy", "update"]
+    kind: CommitmentKind
     due: str
     what: str
     remedy_id: str | None = None

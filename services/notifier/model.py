@@ -1,7 +1,7 @@
 """What the notifier knows of one complaint: what letters need, its open letters and its open promises."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -22,6 +22,15 @@ class Contact(BaseModel):
     salutation: str | None = None
     email: str | None = None
     subject: str | None = None
+
+
+class Said(BaseModel):
+    """What the last letter said about a remedy, or without one about our answer's day; `due` as in a commitment."""
+
+    on: date
+    remedy_id: str | None = None
+    amount: str | None = None
+    due: str
 
 
 class Facts(BaseModel):
@@ -52,6 +61,8 @@ class Facts(BaseModel):
     date_owed: bool = False
     reopening: UUID | None = None
     asked_again: bool = False
+    missed: dict[str, datetime] = {}  # clocks that ran out, by kind
+    said: list[Said] = []
     withdrawn: bool = False
     owed: bool = False  # whether it was ever owed a letter: until then it has no rows but this one
 

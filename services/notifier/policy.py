@@ -21,6 +21,16 @@ class House(Strict):
     name: str
     contact: str
     timezone: str
+    calendar: str = Field("mon-fri", description="Whose working days count: a calendar of shared/calendars")
+
+    @field_validator("calendar")
+    @classmethod
+    def _counts(cls, value: str) -> str:
+        try:
+            builtin().get(value)
+        except CalendarError as problem:
+            raise ValueError(str(problem)) from None
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -40,6 +50,9 @@ class Policy(Strict):
     acknowledge_after: float = Field(5.0, ge=0, description="Longest wait for triage and clocks before acknowledging")
     hold: dict[str, float] = Field({}, description="Letter kind → how long it can still be cancelled or merged")
     review_days: int = Field(21, ge=1, description="Calendar days in which a customer can ask for a review")
+    reply_days: int = Field(10, ge=1, description="Calendar days in which we ask for a customer's word")
+    word_days: int = Field(2, ge=1, description="Working days until we name a new day for a broken promise")
+    rights: dict[str, list[str]] = Field({}, description="Language → what final and holding letters say, word for word")
     authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
     approve_within: str = Field("4bh", description="How long an approver may take, as clocks are written")
     approval_calendar: str = Field("mon-fri", description="In whose working time: a calendar of shared/calendars")

@@ -1,6 +1,7 @@
 """Made-up cases: what the gallery shows, and what every template is tried on when it is loaded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,17 +20,18 @@ from .model import Contact, Facts, LetterRow, letter_id
 from .writer import FREE, Writer
 
 _ID = UUID("6f0ad9e3-52f1-4a59-8f6d-0b7f8ad9c1a1")
-OUTCOMES = ("upheld", "partly", "alternative", "nothing")
+DECIDED: tuple[Kind, ...] = ("resolution", "final")
 
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One letter with what it was made from: its kind, and for a resolution the outcome."""
+    """One letter with what it was made from: its kind and outcome; `short` is its form for text message and app."""
 
     kind: Kind
     outcome: str
     letter: Letter
     report: Report
+    short: str
 
 
 class Unfit(ValueError):
@@ -37,24 +39,40 @@ class Unfit(ValueError):
 
 
 @cache
-def _data() -> Any:
-    path = files("services.notifier") / "data" / "specimens.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+def _data() -> dict[str, Any]:
+    folder = files("services.notifier") / "data" / "specimens"
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    return {f.name.removesuffix(".yaml"): yaml.safe_load(f.read_text(encoding="utf-8")) for f in found}
 
 
-def now() -> datetime:
+def languages() -> list[str]:
+    """The languages that have specimens."""
+    return list(_data())
+
+
+def now(language: str = "en") -> datetime:
     """The moment at which specimens are written."""
-    return datetime.fromisoformat(_data()["now"])
+    return datetime.fromisoformat(_data()[language]["now"])
+
+
+def outcomes(language: str, kind: Kind) -> list[str]:
+    """What a letter of this kind can say: for most kinds one thing, named by the empty word."""
+    own = _data()[language]
+    return (
+        list(own["decisions"])
+        if kind == "resolution"
+        else list(own["final"] if kind == "final" else own["inputs"][kind])
+    )
 
 
 def facts(language: Any, **other: Any) -> Facts:
     """The complaint of the specimens, with some things otherwise."""
-    own = _data()["languages"][language]
+    own = _data()[language]
     values: dict[str, Any] = {
         "reference": "AM-7K2M9Q4T1C",
         "channel": "email",
         "language": language,
-        "received_at": datetime.fromisoformat(_data()["received_at"]),
+        "received_at": datetime.fromisoformat(own["received_at"]),
         "trigger": uuid5(_ID, "trigger"),
         "customer_id": uuid5(_ID, "customer"),
         "person": Contact(**own["person"]),
@@ -67,51 +85,59 @@ def facts(language: Any, **other: Any) -> Facts:
     return Facts(**{**values, **other})
 
 
-def row(language: Any, kind: Kind, outcome: str = "") -> LetterRow:
-    """A ledger row for a letter of this kind, with all that it needs."""
-    own, at = _data()["languages"][language], now()
+def case(language: Any, kind: Kind, outcome: str) -> Facts:
+    """The complaint that a letter of this kind and outcome is about."""
+    other: dict[str, Any] = {"asked_again": kind == "reopening"}
+    if kind == "thanks":
+        other["kind"] = outcome or "praise"
+    if outcome == "question":
+        other["kind"] = "question"
+    if outcome == "undated" and kind == "acknowledgement":
+        other["clocks"] = {}
+    if kind == "final":
+        other["stage"] = 2
+    if kind in _data()[language]["late_kinds"]:
+        other["received_at"] = datetime.fromisoformat(_data()[language]["long_ago"])
+    return facts(language, **other)
+
+
+def row(language: Any, kind: Kind, outcome: str | None = None) -> LetterRow:
+    """A ledger row for a letter of this kind, with all that it needs; without an outcome the first of them."""
+    own = _data()[language]
+    told = outcomes(language, kind)[0] if outcome is None else outcome
     handler = Staff(**own["handler"]).model_dump()
-    inputs: dict[str, Any] = {
-        "progress": {"chased_on": at.isoformat()},
-        "information_request": {"words": own["request"], "handler": handler, "ask_by": (at + timedelta(7)).isoformat()},
-        "reply": {"words": own["reply"], "handler": handler},
-        "delay_apology": {"clock": "decision", "missed": (at - timedelta(1)).isoformat(), "clock_id": str(_ID)},
-        "reopening": {"reopened_on": at.isoformat()},
-        "withdrawal_confirmation": {"withdrawn_on": at.isoformat(), "by": "customer"},
-    }.get(kind, {})
-    if kind == "resolution":
-        record = Decision.model_validate(own["decisions"][outcome]).model_dump(exclude_none=True)
-        inputs = {"decision": record, "handler": handler}
-    trigger = uuid5(_ID, f"{kind}{outcome}")
+    if kind in DECIDED:
+        chosen = told if kind == "resolution" else own["final"][told]["decision"]
+        record = Decision.model_validate(own["decisions"][chosen]).model_dump(exclude_none=True)
+        inputs: dict[str, Any] = {"decision": record, "deadlock": kind == "final" and told == "deadlock"}
+    else:
+        inputs = deepcopy(own["inputs"][kind][told])
+    trigger = uuid5(_ID, f"{kind}{told}")
     return LetterRow(
         id=letter_id(trigger, kind, "complainant"), complaint_id=_ID, trigger=trigger, kind=kind, state="owed",
-        language=language, automatic=kind not in FREE, inputs=inputs, address=own["person"]["email"],
+        language=language, automatic=kind not in FREE, inputs={**inputs, "handler": handler},
+        address=own["person"]["email"],
     )  # fmt: skip
 
 
-def languages() -> list[str]:
-    """The languages that have specimens."""
-    return list(_data()["languages"])
-
-
 def gallery(writer: Writer, language: Any) -> Iterator[Specimen]:
-    """Every kind of letter in one language, resolutions in each outcome, as customers would read them."""
+    """Every kind of letter in one language in each outcome, as customers would read them."""
     for kind in KINDS:
-        for outcome in OUTCOMES if kind == "resolution" else ("",):
-            case = facts(language, kind="praise" if kind == "thanks" else "complaint", asked_again=True)
-            yield _specimen(writer, kind, outcome, case)
+        for outcome in outcomes(language, kind):
+            yield specimen(writer, kind, outcome, case(language, kind, outcome))
 
 
-def _specimen(writer: Writer, kind: Kind, outcome: str, case: Facts) -> Specimen:
-    one = row(case.language, kind, outcome)
-    letter = writer.write(one, case, now())
-    report = writer.linter.letter(letter, writer.case(one, case))
-    return Specimen(kind, outcome, letter, report)
+def specimen(writer: Writer, kind: Kind, outcome: str, about: Facts) -> Specimen:
+    """One of them. Raises LetterBlocked when it cannot be written."""
+    one = row(about.language, kind, outcome)
+    letter = writer.write(one, about, now(), gate=False)
+    report = writer.linter.letter(letter, writer.case(one, about))
+    return Specimen(kind, outcome, letter, report, writer.short(one, about, now()))
 
 
 def variations(language: Any) -> Iterator[Facts]:
     """Complaints that differ in what is on record: each sentence is needed with and without its data."""
-    person = Contact(**_data()["languages"][language]["person"])
+    person = Contact(**_data()[language]["person"])
     people = (person, Contact(email=person.email), person.model_copy(update={"salutation": None, "subject": None}))
     channels = ("letter", "email", "web", "hotline", "counter", "app", "chat", "social")
     clocks: tuple[dict[str, datetime], ...] = (
@@ -129,29 +155,31 @@ def variations(language: Any) -> Iterator[Facts]:
         )  # fmt: skip
 
 
-def try_out(writer: Writer) -> int:
-    """Write every kind of letter over generated values in every language; the number written.
+def try_out(writer: Writer, codes: Iterable[str] | None = None) -> int:
+    """Write every kind of letter over generated values in these languages, or in all; the number written.
 
-    Raises Unfit naming the template when the gate stops one.
+    Raises Unfit naming the template when one cannot be written, or when the gate stops it.
     """
     written = 0
-    for language in languages():
-        for specimen in gallery(writer, language):
-            _fit(specimen.report, f"{language}: {specimen.kind} {specimen.outcome}")
-            written += 1
-        for case in variations(language):
+    for language in codes or languages():
+        for kind in KINDS:
+            for outcome in outcomes(language, kind):
+                _try(writer, kind, outcome, case(language, kind, outcome))
+                written += 1
+        for about in variations(language):
             for kind in KINDS:
                 if kind not in FREE:
-                    try:
-                        specimen = _specimen(writer, kind, "", case)
-                    except LetterBlocked as blocked:
-                        raise Unfit(f"{language}: {kind}: {blocked.reason}") from None
-                    _fit(specimen.report, f"{language}: {kind}")
+                    _try(writer, kind, outcomes(language, kind)[0], about)
                     written += 1
     return written
 
 
-def _fit(report: Report, what: str) -> None:
-    if report.gate == "block":
-        finding: Finding = report.findings[0]
+def _try(writer: Writer, kind: Kind, outcome: str, about: Facts) -> None:
+    what = f"{about.language}: {kind} {outcome}".strip()
+    try:
+        made = specimen(writer, kind, outcome, about)
+    except LetterBlocked as blocked:
+        raise Unfit(f"{what}: {blocked.reason}") from None
+    if made.report.gate == "block":
+        finding: Finding = made.report.findings[0]
         raise Unfit(f"{what}: rule {finding.rule}: {finding.message}")

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..letter import Letter
+from .compare import COMPARED
+from .measure import MEASURED
 from .pii import find
 from .reading import CaseData, Doc, Span, read_letter, read_text
 from .rules import Level, Matrix, Rule, Words, matrix, rules, vocabulary
-from .structure import CHECKS, Place, place
+from .structure import STRUCTURE, Place, place
 
 NOTHING = CaseData()
+CHECKS = {**STRUCTURE, **MEASURED, **COMPARED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,33 @@ class Linter:
         found: list[Finding] = []
         refusing = doc.refusing
         for rule in self.rules.values():
-            level = self.matrix.level(rule.id, kind, free=not doc.structured)
+            level = (
+                self.matrix.level(rule.id, kind, free=not doc.structured) if rule.id in self.matrix.levels else "off"
+            )
             if level == "off" or (rule.when == "refusal" and not refusing):
                 continue
-            words = doc.words.words[rule.id]
-            places = CHECKS[rule.id](doc, words, case) if rule.how == "code" else _by_words(doc, rule, words)
-            found += [Finding(rule.id, level, a, b, words.message, words.suggestion) for a, b in sorted(set(places))]
+            found += self._found(rule, level, doc, case)
         found.sort(key=lambda f: (f.start, f.rule))
         return Report(tuple(found), self.matrix.warnings)
+
+    def short(self, text: str, language: str, kind: str, case: CaseData = NOTHING) -> Report:
+        """The rules of short forms on a text message."""
+        doc = read_text(text, language)
+        found = [
+            finding for id_, level in self.matrix.short.items() if id_ in self.rules
+            for finding in self._found(self.rules[id_], level, doc, case)
+        ]  # fmt: skip
+        found.sort(key=lambda f: (f.start, f.rule))
+        return Report(tuple(found), self.matrix.warnings)
+
+    def _found(self, rule: Rule, level: Level, doc: Doc, case: CaseData) -> list[Finding]:
+        words = doc.words.words[rule.id]
+        places = CHECKS[rule.id](doc, words, case) if rule.how == "code" else _by_words(doc, rule, words)
+        # A place too long to be let pass is an error whatever the rule's own level.
+        return [
+            Finding(rule.id, "error" if len(at) > 2 else level, at[0], at[1], words.message, words.suggestion)
+            for at in sorted(set(places))
+        ]
 
     def slots(self, letter: Letter, case: CaseData = NOTHING) -> list[str]:
         """The rules that the data in a template of fixed words can break: ids of those that fired.

@@ -1,10 +1,11 @@
 """A letter as the rules see it: its text, and each sentence with its part and place."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from ..letter import Letter, Sentence
 from .rules import Vocabulary, vocabulary
@@ -29,8 +30,23 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier letter of the case said about a remedy, or about the day of our answer (`remedy_id` None)."""
+
+    remedy_id: str | None = None
+    amount: Decimal | None = None
+    due: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseData:
-    """What the case says, for rules that compare. None means not known, and the comparison is left out."""
+    """What the case says, for rules that compare. None means not known, and the comparison is left out.
+
+    `known_dates` are (month, day), `known_amounts` and `known_numbers` what the record names; `issues` what was raised;
+    `titles` the salutations on record; `signs` what the signature must hold; `rights` the texts that must stand
+    word for word; `limit` the last day for what is promised; `working` whether people work on a day; `today` the
+    day of writing where the letter does not say it.
+    """
 
     amounts: frozenset[Decimal] | None = None
     findings: dict[str, str] | None = None
@@ -40,6 +56,21 @@ class CaseData:
     recipient: str | None = None
     contacts: frozenset[str] | None = None
     promised: frozenset[date] | None = None
+    known_dates: frozenset[tuple[int, int]] | None = None
+    known_amounts: frozenset[Decimal] | None = None
+    known_numbers: frozenset[str] | None = None
+    issues: Mapping[str, str] | None = None
+    earlier: tuple[Earlier, ...] = ()
+    titles: frozenset[str] | None = None
+    signs: tuple[str, ...] | None = None
+    reference: str | None = None
+    written_in: Literal["zh", "zh-Hant", "en"] | None = None
+    rights: tuple[str, ...] | None = None
+    late: bool | None = None
+    formats: bool = False
+    limit: date | None = None
+    working: Callable[[date], bool] | None = None
+    today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +83,8 @@ class Doc:
     spans: tuple[Span, ...]
     structured: bool
     letter_date: date | None = None
+    signature: tuple[int, str] = (0, "")
+    subject: str = ""
     words: Vocabulary = field(repr=False, kw_only=True)
 
     @property
@@ -92,7 +125,10 @@ def read_letter(letter: Letter) -> Doc:
             shown = paragraph.text[found:cursor]
             spans.extend(_split(words, shown, at + found, sentence.part, sentence))
         at += len(paragraph.text) + 2
-    return Doc(letter.text, letter.language, (0, letter.greeting), tuple(spans), True, letter.date, words=words)
+    return Doc(
+        letter.text, letter.language, (0, letter.greeting), tuple(spans), True, letter.date,
+        (at, letter.signatory), letter.subject, words=words,
+    )  # fmt: skip
 
 
 def read_text(text: str, language: str) -> Doc:
@@ -104,11 +140,12 @@ def read_text(text: str, language: str) -> Doc:
         greeting = lines[0]
         if len(lines) > 1:
             lines = lines[1:]
+    signature = (len(text), "")
     if len(lines) > 1 and _is_signature(words, lines[-1][1]):
-        lines = lines[:-1]
+        lines, signature = lines[:-1], lines[-1]
     found = [s for start, line in lines for s in _split(words, line, start, "facts", None)]
     spans = tuple(Span(s.start, s.text, s.plain, _part(words, s, n, len(found))) for n, s in enumerate(found))
-    return Doc(text, language, greeting, spans, False, words=words)
+    return Doc(text, language, greeting, spans, False, signature=signature, words=words)
 
 
 def _is_signature(words: Vocabulary, line: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import yaml
 
+from ..letter import KINDS
+
 Level = Literal["error", "warn", "info", "off"]
 _MACRO = re.compile(r"<([A-Z]+)>")
 
@@ -59,16 +61,19 @@ class Vocabulary:
     refuse: re.Pattern[str]
     date: re.Pattern[str]
     cues: tuple[Cue, ...]
+    months: tuple[str, ...]
+    length: Mapping[str, int]
     words: Mapping[str, Words]
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Rule and kind → level, and how many warnings pass."""
+    """Rule and kind → level, how many warnings pass, and rule → level for short forms."""
 
     warnings: int
     levels: Mapping[str, Mapping[str, Level]]
     free_text: Mapping[str, Level]
+    short: Mapping[str, Level]
 
     def level(self, rule: str, kind: str, *, free: bool) -> Level:
         """How serious a finding of this rule is in this kind of letter; in free text some only warn."""
@@ -91,8 +96,23 @@ def rules() -> dict[str, Rule]:
 def matrix() -> Matrix:
     """The committed matrix kind × rule."""
     raw = _yaml("matrix", yaml.BaseLoader)  # which leaves `off` a word
-    levels = {rule: dict(zip(raw["kinds"], row, strict=True)) for rule, row in raw["levels"].items()}
-    return Matrix(int(raw["warnings"]), levels, raw["free_text"])
+    levels = {rule: _row(entry, raw["groups"]) for rule, entry in raw["levels"].items()}
+    short = {rule: level for level, named in raw["short"].items() for rule in named}
+    return Matrix(int(raw["warnings"]), levels, raw["free_text"], short)
+
+
+def _row(entry: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Level]:
+    """One rule's level for every kind. Raises ValueError for a kind or group that there is not."""
+    known: dict[str, Level] = {"error": "error", "warn": "warn", "info": "info", "off": "off"}
+    rest = next((known[level] for level, named in entry.items() if named == "all"), known["off"])
+    row: dict[str, Level] = dict.fromkeys(KINDS, rest)
+    for level, named in entry.items():
+        for name in named if named != "all" else ():
+            for kind in groups.get(name, [name]):
+                if kind not in row:
+                    raise ValueError(f"matrix.yaml: there is no kind or group {kind!r}")
+                row[kind] = known[level]
+    return row
 
 
 @cache
@@ -128,5 +148,7 @@ def vocabulary(language: str) -> Vocabulary:
         refuse=compiled(macros["REFUSE"]),
         date=compiled(macros["DATE"]),
         cues=tuple(Cue(c["part"], compiled(c["match"]), c.get("first", 0), c.get("last", False)) for c in raw["parts"]),
+        months=tuple(m.lower() for m in raw["months"]),
+        length=raw["length"],
         words={id_: words(id_) for id_ in rules()},
     )

@@ -9,7 +9,7 @@ from .pii import find
 from .reading import CaseData, Doc, Span
 from .rules import Words
 
-Place = tuple[int, int]
+Place = tuple[int, int] | tuple[int, int, str]  # a third element: an error whatever the level of the rule
 Check = Callable[[Doc, Words, CaseData], Iterator[Place]]
 _FOUR = (("cushion",), ("facts",), ("remedy",), ("call_to_action",))
 _DATED = ("by", "answer_by", "update_by")
@@ -152,7 +152,7 @@ def known_recipient(doc: Doc, words: Words, case: CaseData) -> Iterator[Place]:
         yield doc.greeting[0], doc.greeting[0] + len(doc.greeting[1])
 
 
-CHECKS: dict[str, Check] = {
+STRUCTURE: dict[str, Check] = {
     "A1": four_parts,
     "A5": short_cushion,
     "A8": decided_once,
