@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,6 +17,7 @@ from .lint.pii import allow
 from .mime import html
 from .model import Contact, Facts, LetterRow, letter_id
 from .record import case_data
+from .sms import segments
 from .writer import FREE, Writer
 
 _PARTS: tuple[Part, ...] = (
@@ -86,8 +87,19 @@ class PreviewCase(Body):
         return {kind: _moment(due) for kind, due in value.items()}
 
 
+class AgreedIn(Body):
+    """One thing that was agreed: what, by which day, and who does it (we, I, or a name)."""
+
+    what: str = Field(max_length=1000)
+    by: str = Field(max_length=40)
+    who: str = Field("we", max_length=100)
+
+
 class PreviewIn(Body):
-    """What a letter is to be written from. `date`: the day of writing, today when left out."""
+    """What a letter is to be written from. `date`: the day of writing, today when left out.
+
+    `inputs`: further data that the kind's template names, as `called_on: "2026-06-09"` or `agreed: [{what, by, who}]`.
+    """
 
     kind: Kind = "resolution"
     language: Language
@@ -98,6 +110,9 @@ class PreviewIn(Body):
     ask_by: datetime | None = None
     missed: datetime | None = Field(None, description="For a delay apology: the date that was not kept")
     clock: str = "decision"
+    inputs: dict[str, Annotated[str, Field(max_length=20_000)] | bool | list[str] | list[AgreedIn]] = Field(
+        {}, max_length=40
+    )
     date: datetime | None = None
 
     @field_validator("decision", mode="before")
@@ -141,6 +156,14 @@ class PreviewOut(BaseModel):
     findings: list[FindingOut]
     gate: Literal["pass", "block"]
     reading_seconds: int
+    opening_seconds: int = Field(
+        0, description="Until the customer knows what the letter is about: greeting and cushion"
+    )
+    score: dict[str, int] = Field(
+        {}, description="Axis → 0 to 100: relevance, completeness, explainability, timeliness, tone"
+    )
+    short: str = Field("", description="The short form for text message and app")
+    segments: int = 0
     missing: str | None = None
 
 
@@ -267,6 +290,10 @@ def preview(writer: Writer, wanted: PreviewIn) -> PreviewOut:
             subject="", text="", html="", parts=[], findings=[], gate="block", reading_seconds=0, missing=blocked.reason
         )
     report = writer.linter.letter(letter, writer.case(row, facts))
+    try:
+        short = writer.short(row, facts, now)
+    except LetterBlocked:
+        short = ""
     language = writer.languages[wanted.language]
     return PreviewOut(
         subject=letter.subject,
@@ -276,6 +303,10 @@ def preview(writer: Writer, wanted: PreviewIn) -> PreviewOut:
         findings=[FindingOut(**f.as_json()) for f in report.findings],
         gate=report.gate,
         reading_seconds=reading_seconds(letter.text),
+        opening_seconds=opening_seconds(letter),
+        score=writer.linter.score(report, letter.kind),
+        short=short,
+        segments=segments(short) if short else 0,
     )
 
 
@@ -284,6 +315,11 @@ def reading_seconds(text: str) -> int:
     characters = len(_CJK.findall(text))
     words = len(_WORD.findall(text))
     return round(60 * (characters / CHINESE_CHARACTERS_PER_MINUTE + words / ENGLISH_WORDS_PER_MINUTE))
+
+
+def opening_seconds(letter: Letter) -> int:
+    """How long until the customer knows what the letter is about: greeting and cushion."""
+    return reading_seconds("\n".join([letter.greeting, *(s.text for s in letter.part("cushion"))]))
 
 
 def _facts(wanted: PreviewIn, now: datetime) -> Facts:
@@ -301,15 +337,16 @@ def _facts(wanted: PreviewIn, now: datetime) -> Facts:
 def _row(wanted: PreviewIn, now: datetime) -> LetterRow:
     trigger: UUID = uuid4()
     inputs: dict[str, Any] = {
-        "words": wanted.words,
-        "handler": wanted.handler.model_dump() if wanted.handler else None,
-        "decision": wanted.decision.model_dump(exclude_none=True) if wanted.decision else None,
-        "ask_by": wanted.ask_by.isoformat() if wanted.ask_by else None,
-        "missed": wanted.missed.isoformat() if wanted.missed else None,
-        "clock": wanted.clock,
         "reopened_on": now.isoformat(),
         "withdrawn_on": now.isoformat(),
+        **wanted.model_dump(include={"inputs"})["inputs"],
+        "handler": wanted.handler.model_dump() if wanted.handler else None,
+        "decision": wanted.decision.model_dump(exclude_none=True) if wanted.decision else None,
+        "clock": wanted.clock,
     }
+    for name, value in (("words", wanted.words), ("ask_by", wanted.ask_by), ("missed", wanted.missed)):
+        if value is not None:
+            inputs[name] = value if isinstance(value, str) else value.isoformat()
     return LetterRow(
         id=letter_id(trigger, wanted.kind, "complainant"), complaint_id=uuid4(), trigger=trigger, kind=wanted.kind,
         state="owed", language=wanted.language, automatic=wanted.kind not in FREE, inputs=inputs,

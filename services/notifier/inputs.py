@@ -11,7 +11,7 @@ from typing import Any
 from shared.events.common import Decision, Staff
 
 from .compose import Scope
-from .context import ANSWER_CLOCKS, Context, commitment_day, day, money
+from .context import ANSWER_CLOCKS, SANE_YEARS, Context, commitment_day, day, money
 from .letter import LetterBlocked, MissingField
 from .lint.rules import vocabulary
 from .model import Facts, LetterRow
@@ -87,6 +87,8 @@ def _moment(value: Any, name: str, context: Context) -> datetime:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         raise MissingField(name) from None
+    if moment.year not in SANE_YEARS:
+        raise MissingField(name)
     return moment if moment.tzinfo else moment.replace(tzinfo=context.zone)
 
 
@@ -120,16 +122,23 @@ def _lists(context: Context, scope: Scope, given: Mapping[str, Any]) -> None:
     handler = Staff.model_validate(given["handler"]) if given.get("handler") else None
     for name in ("agreed", "asked"):
         scope.items[name] = []
-        for n, entry in enumerate(given.get(name, [])):
+        for n, entry in enumerate(_listed(given, name)):
             path = f"{name}[{n}]."
-            if not str(entry.get("what", "")).strip():
+            if not isinstance(entry, dict) or not str(entry.get("what", "")).strip():
                 raise MissingField(f"{path}what")
             item = Scope({"what": str(entry["what"]).strip(_STOPS)}, path=path)
             item.data |= commitment_day("by", day(str(entry.get("by", "")), f"{path}by"), context.zone)
             if handler and name == "agreed":
                 item.data |= context.who(str(entry.get("who", "we")), handler)
             scope.items[name].append(item)
-    scope.items["doing"] = [Scope({"doing": context.sentence(str(text))}) for text in given.get("doing", [])]
+    scope.items["doing"] = [Scope({"doing": context.sentence(str(text))}) for text in _listed(given, "doing")]
+
+
+def _listed(given: Mapping[str, Any], name: str) -> list[Any]:
+    value = given.get(name, [])
+    if not isinstance(value, list):
+        raise MissingField(name)
+    return value
 
 
 def _words(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
@@ -188,9 +197,10 @@ def _own_up(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> Non
 
 def _examined(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
     _signed(context, scope, row, facts)
-    if not row.inputs.get("examined"):
+    examined = [str(item) for item in _listed(row.inputs, "examined")]
+    if not examined:
         raise MissingField("examined")
-    scope.data["examined"] = context.examined(row.inputs["examined"])
+    scope.data["examined"] = context.examined(examined)
 
 
 def _same_day(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:

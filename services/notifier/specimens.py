@@ -120,11 +120,21 @@ def row(language: Any, kind: Kind, outcome: str | None = None) -> LetterRow:
     )  # fmt: skip
 
 
+def kinds(writer: Writer, language: str) -> Iterator[tuple[Kind, str]]:
+    """Every kind of letter and outcome that can be written in this language.
+
+    Letters that tell rights are left out as long as the policy says none: they are held back until it does.
+    """
+    told = bool(writer.policy.rights.get(language))
+    for kind in KINDS:
+        if told or "right" not in writer.languages[language].letters[kind].lists:
+            yield from ((kind, outcome) for outcome in outcomes(language, kind))
+
+
 def gallery(writer: Writer, language: Any) -> Iterator[Specimen]:
     """Every kind of letter in one language in each outcome, as customers would read them."""
-    for kind in KINDS:
-        for outcome in outcomes(language, kind):
-            yield specimen(writer, kind, outcome, case(language, kind, outcome))
+    for kind, outcome in kinds(writer, language):
+        yield specimen(writer, kind, outcome, case(language, kind, outcome))
 
 
 def specimen(writer: Writer, kind: Kind, outcome: str, about: Facts) -> Specimen:
@@ -162,12 +172,11 @@ def try_out(writer: Writer, codes: Iterable[str] | None = None) -> int:
     """
     written = 0
     for language in codes or languages():
-        for kind in KINDS:
-            for outcome in outcomes(language, kind):
-                _try(writer, kind, outcome, case(language, kind, outcome))
-                written += 1
+        for kind, outcome in kinds(writer, language):
+            _try(writer, kind, outcome, case(language, kind, outcome))
+            written += 1
         for about in variations(language):
-            for kind in KINDS:
+            for kind in dict.fromkeys(kind for kind, _ in kinds(writer, language)):
                 if kind not in FREE:
                     _try(writer, kind, outcomes(language, kind)[0], about)
                     written += 1

@@ -81,6 +81,11 @@ class LetterSpec:
     body: tuple[ParagraphSpec, ...]
     unnamed: bool = False
 
+    @property
+    def lists(self) -> frozenset[str]:
+        """The lists of the case that its sentences repeat over."""
+        return frozenset(s.each for p in self.body for c in p.choices for s in c.say if s.each)
+
 
 @dataclass(frozen=True)
 class Language:

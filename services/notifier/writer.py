@@ -1,7 +1,6 @@
 """Writing one letter of the ledger: its data, its words, and the gate."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from . import inputs, record
 from .compose import Scope, compose, short_form

@@ -13,11 +13,13 @@ from services.notifier import policy, specimens
 from services.notifier.compose import compose
 from services.notifier.context import Context
 from services.notifier.desk import PreviewIn, preview
+from services.notifier.inputs import own_words
 from services.notifier.language import LanguageError
 from services.notifier.letter import KINDS, Letter, MissingField
 from services.notifier.lint import CaseData, Linter
 from services.notifier.model import Contact, Facts
-from services.notifier.writer import Writer, case_data, own_words
+from services.notifier.record import case_data
+from services.notifier.writer import Writer
 from shared.events.common import Decision, Staff
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "letters"
@@ -61,7 +63,7 @@ def test_every_kind_in_every_language_passes_the_gate_over_generated_values() ->
 def test_every_sentence_knows_what_it_states_and_every_date_is_promised(language: str) -> None:
     letters = {(s.kind, s.outcome): s.letter for s in specimens.gallery(WRITER, language)}
     assert {kind for kind, _ in letters} == set(KINDS)
-    acknowledgement = letters["acknowledgement", ""]
+    acknowledgement = letters["acknowledgement", "dated"]
     assert [p.kind for p in acknowledgement.promises] == ["date", "update"]
     assert acknowledgement.promises[0].due == specimens.facts(language).clocks["decision"].isoformat()
     partly = letters["resolution", "partly"]

@@ -171,7 +171,8 @@ def test_nobody_is_asked_for_what_we_hold() -> None:
 
 
 def test_the_matrix_is_whole_and_each_rule_has_words_in_each_language() -> None:
-    assert set(matrix().levels) == set(rules())
+    assert set(matrix().levels) | set(matrix().short) == set(rules())
+    assert {rule for axis in matrix().axes.values() for rule in axis} <= set(rules())
     for row in matrix().levels.values():
         assert tuple(row) == KINDS
         assert set(row.values()) <= {"error", "warn", "info", "off"}

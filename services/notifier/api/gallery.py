@@ -1,7 +1,9 @@
 """Every kind of letter in every language, made from made-up cases: for those who answer for how we write."""
 
+from importlib.resources import files
 from typing import Any
 
+import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -9,36 +11,13 @@ from shared.base.pages import Pages, preferred_language
 from shared.base.security import allow
 
 from .. import specimens
-from ..desk import reading_seconds
+from ..desk import opening_seconds, reading_seconds
 from ..letter import Letter
+from ..sms import segments
 from ..writer import Writer
 
-TITLES = {
-    "acknowledgement": ("收到确认", "Acknowledgement"),
-    "progress": ("办理进展", "Progress"),
-    "information_request": ("请客户补充", "Information request"),
-    "reply": ("回复", "Reply"),
-    "delay_apology": ("延误致歉", "Apology for delay"),
-    "resolution": ("处理结果", "Answer"),
-    "reopening": ("重新办理", "Reopening"),
-    "withdrawal_confirmation": ("撤回确认", "Confirmation of withdrawal"),
-    "thanks": ("致谢", "Thanks"),
-}
-OUTCOMES = {
-    "": ("", ""),
-    "upheld": ("属实", "upheld"),
-    "partly": ("部分属实", "partly upheld"),
-    "alternative": ("没有办理，另有办法", "not upheld, with an alternative"),
-    "nothing": ("没有办理，也没有可给的", "not upheld, nothing to give"),
-}
-PARTS = {
-    "cushion": ("缓冲", "cushion"),
-    "apology": ("道歉", "apology"),
-    "facts": ("事实", "facts"),
-    "decisions": ("决定", "decision"),
-    "remedy": ("补救和许诺", "remedy and promise"),
-    "call_to_action": ("下一步", "call to action"),
-}
+_NAMES = yaml.safe_load((files("services.notifier") / "data" / "kinds.yaml").read_text(encoding="utf-8"))
+TITLES, OUTCOMES, PARTS, AXES = _NAMES["kinds"], _NAMES["outcomes"], _NAMES["parts"], _NAMES["axes"]
 
 
 def router(writer: Writer) -> APIRouter:
@@ -72,13 +51,18 @@ def _cards(writer: Writer, language: str) -> list[dict[str, Any]]:
         {
             "anchor": f"{language}-{s.kind}{'-' + s.outcome if s.outcome else ''}",
             "title": TITLES[s.kind],
-            "outcome": OUTCOMES[s.outcome],
+            "outcome": OUTCOMES.get(s.outcome, ["", ""]),
             "subject": s.letter.subject,
             "greeting": s.letter.greeting,
             "paragraphs": _paragraphs(s.letter),
             "signatory": s.letter.signatory,
             "seconds": reading_seconds(s.letter.text),
+            "opening": opening_seconds(s.letter),
             "gate": s.report.gate,
+            "short": s.short,
+            "segments": segments(s.short),
+            "score": [(AXES[axis], n) for axis, n in writer.linter.score(s.report, s.kind).items()],
+            "findings": [f"{f.rule}: {f.message}" for f in s.report.findings],
         }
         for s in specimens.gallery(writer, language)
     ]

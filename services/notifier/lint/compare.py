@@ -180,7 +180,8 @@ def signed_by_a_person(doc: Doc, words: Words, case: CaseData) -> Iterator[Place
     if case.reference is not None and case.reference not in doc.text + doc.subject:
         missing.append(case.reference)
     nobody = any(p.search(text) for p in words.match)
-    if (doc.structured and not text.strip()) or missing or nobody:
+    unsigned = not text.strip() and (doc.structured or bool(words.named["greeted"].search(doc.greeting[1])))
+    if unsigned or missing or nobody:
         yield at, at + len(text)
 
 

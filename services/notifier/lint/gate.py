@@ -62,6 +62,9 @@ class Report:
         return {"findings": [f.as_json() for f in self.findings], "gate": self.gate}
 
 
+_COST = {"error": 1.0, "warn": 0.5, "info": 0.0, "off": 0.0}
+
+
 class Linter:
     """The rules and the matrix. `only` limits it to some rules."""
 
@@ -90,6 +93,18 @@ class Linter:
             found += self._found(rule, level, doc, case)
         found.sort(key=lambda f: (f.start, f.rule))
         return Report(tuple(found), self.matrix.warnings)
+
+    def score(self, report: Report, kind: str) -> dict[str, int]:
+        """How good the letter is on each axis, 0 to 100: the share of the axis's rules that hold in this kind."""
+        worst: dict[str, float] = {}
+        for finding in report.findings:
+            worst[finding.rule] = max(worst.get(finding.rule, 0.0), _COST[finding.level])
+        scores = {}
+        for axis, named in self.matrix.axes.items():
+            applied = [rule for rule in named if self.matrix.levels[rule][kind] != "off"]
+            lost = sum(worst.get(rule, 0.0) for rule in applied)
+            scores[axis] = round(100 * (1 - lost / len(applied))) if applied else 100
+        return scores
 
     def short(self, text: str, language: str, kind: str, case: CaseData = NOTHING) -> Report:
         """The rules of short forms on a text message."""

@@ -141,8 +141,9 @@ def read_text(text: str, language: str) -> Doc:
         if len(lines) > 1:
             lines = lines[1:]
     signature = (len(text), "")
-    if len(lines) > 1 and _is_signature(words, lines[-1][1]):
-        lines, signature = lines[:-1], lines[-1]
+    if lines and _is_signature(words, lines[-1][1]):
+        signature = lines[-1]
+        lines = lines[:-1] or lines
     found = [s for start, line in lines for s in _split(words, line, start, "facts", None)]
     spans = tuple(Span(s.start, s.text, s.plain, _part(words, s, n, len(found))) for n, s in enumerate(found))
     return Doc(text, language, greeting, spans, False, signature=signature, words=words)

@@ -68,12 +68,13 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Rule and kind → level, how many warnings pass, and rule → level for short forms."""
+    """Rule and kind → level, how many warnings pass, rule → level for short forms, and axis of the score → rules."""
 
     warnings: int
     levels: Mapping[str, Mapping[str, Level]]
     free_text: Mapping[str, Level]
     short: Mapping[str, Level]
+    axes: Mapping[str, list[str]]
 
     def level(self, rule: str, kind: str, *, free: bool) -> Level:
         """How serious a finding of this rule is in this kind of letter; in free text some only warn."""
@@ -98,7 +99,7 @@ def matrix() -> Matrix:
     raw = _yaml("matrix", yaml.BaseLoader)  # which leaves `off` a word
     levels = {rule: _row(entry, raw["groups"]) for rule, entry in raw["levels"].items()}
     short = {rule: level for level, named in raw["short"].items() for rule in named}
-    return Matrix(int(raw["warnings"]), levels, raw["free_text"], short)
+    return Matrix(int(raw["warnings"]), levels, raw["free_text"], short, raw["axes"])
 
 
 def _row(entry: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Level]:
