@@ -18,9 +18,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from deploy.local.demo import samples
 from shared.events.catalog import SERVICES
 from tests.chart.generate import CHART
-from tests.cluster.facts import answered, facts
+from tests.cluster.facts import answered, facts, unsettled
 from tests.cluster.kube import Kube
 from tests.cluster.outside import DEPLOYMENT, Outside, servers
 from tests.cluster.table import Table, expect, wait_until
@@ -28,14 +29,16 @@ from tests.cluster.table import Table, expect, wait_until
 ROOT = CHART.parents[2]
 RELEASE = "amends"
 HOG = "import time; x = bytearray(900 << 20); time.sleep(5)"
+SAMPLES = sum(len(samples.records(name)) for name in samples.FILES) + len(list(samples.emails()))
 SPIN = "import time; end = time.time() + 90\nwhile time.time() < end: pass"
 
 
 class Trial:
     """One run on the cluster."""
 
-    def __init__(self, kube: Kube, foreign: Kube, outside: Outside, folder: Path, image: str) -> None:
+    def __init__(self, kube: Kube, foreign: Kube, outside: Outside, folder: Path, image: str, before: str) -> None:
         self.kube, self.foreign, self.outside, self.folder = kube, foreign, outside, folder
+        self.before = json.dumps(before.rpartition(":")[2])
         self.accepted: set[str] = set()
         repository, _, tag = image.rpartition(":")
         only_here = [{"ipBlock": {"cidr": f"{outside.host}/32"}}]
@@ -68,29 +71,35 @@ class Trial:
         command = ("upgrade", "--install", RELEASE, str(chart), "-f", str(self.values), "--wait", *given, *options)
         return self.kube.helm(*command, *(() if "--timeout" in options else ("--timeout", "240s")), check=check)[1]
 
-    @contextmanager
-    def complaints(self, number: int, rate: float) -> Iterator[dict[str, Any]]:
-        """Complaints come in through the Service while the block runs; afterwards the client's report is filled."""
-        name = f"client-{int(time.time() * 10)}"
+    def start(self, name: str, scripts: str, command: list[str]) -> None:
+        """A pod that may call the services, as `helm test` does, with the key that signs tokens."""
         labels = {
             "app.kubernetes.io/name": "amends",
             "app.kubernetes.io/instance": RELEASE,
             "app.kubernetes.io/component": "test",
         }
         secret = {"secretKeyRef": {"name": f"{RELEASE}-secrets", "key": "token-key"}}
-        self.kube.start(
-            name,
-            ["python", "/checks/client.py", f"http://{RELEASE}-intake:8000", str(number), str(rate)],
-            labels=labels,
-            env=[{"name": "AMENDS_TOKEN_KEY", "valueFrom": secret}],
-            scripts="client",
-        )
-        wait_until(lambda: self.kube.phase(name) != "Pending", 60, "the client did not start")
+        env = [{"name": "AMENDS_TOKEN_KEY", "valueFrom": secret}, {"name": "PYTHONPATH", "value": "/app:/checks"}]
+        self.kube.start(name, command, labels=labels, env=env, scripts=scripts)
+        wait_until(lambda: self.kube.phase(name) != "Pending", 60, f"{name} did not start")
+
+    def report(self, name: str, seconds: float) -> dict[str, Any]:
+        """The last line of a pod's output, when it has ended well."""
+        wait_until(lambda: self.kube.phase(name) in ("Succeeded", "Failed"), seconds, f"{name} did not end")
+        said = self.kube.run("logs", name)[1].strip().splitlines()
+        expect(self.kube.phase(name) == "Succeeded", f"{name} failed: {said[-1:]}")
+        self.kube.run("delete", "pod", name, "--wait=false")
+        return dict(json.loads(said[-1]))
+
+    @contextmanager
+    def complaints(self, number: int, rate: float) -> Iterator[dict[str, Any]]:
+        """Complaints come in through the Service while the block runs; afterwards the client's report is filled."""
+        name = f"client-{int(time.time() * 10)}"
+        command = ["python", "/checks/client.py", f"http://{RELEASE}-intake:8000", str(number), str(rate)]
+        self.start(name, "client", command)
         report: dict[str, Any] = {}
         yield report
-        wait_until(lambda: self.kube.phase(name) == "Succeeded", number / rate + 120, "the client did not end")
-        report |= json.loads(self.kube.run("logs", name)[1].strip().splitlines()[-1])
-        self.kube.run("delete", "pod", name, "--wait=false")
+        report |= self.report(name, number / rate + 120)
 
     def judge(self, report: dict[str, Any], number: int) -> str:
         """Nothing lost, nothing doubled, everything acknowledged. Raises Refuted."""
@@ -102,6 +111,17 @@ class Trial:
         expect(not seen.lost(self.accepted), f"lost {len(seen.lost(self.accepted))}")
         expect(not seen.doubled(), f"doubled {seen.doubled()}")
         return f"{number} complaints accepted and acknowledged once, {report['repeated']} requests repeated"
+
+
+def sample_files() -> dict[str, Path]:
+    """What sends the samples, and the samples, as they stand in the project."""
+    demo = [ROOT / "deploy/local/demo" / f"{name}.py" for name in ("__init__", "sender", "samples")]
+    packages = [ROOT / "deploy" / name / "__init__.py" for name in (".", "local")]
+    found = [*packages, *demo, *(ROOT / "samples").glob("*.jsonl"), *(ROOT / "samples/emails").glob("*.eml")]
+    return {
+        "play.py": Path(__file__).with_name("play.py"),
+        **{str(f.resolve().relative_to(ROOT)): f for f in found},
+    }
 
 
 def first_chart(folder: Path) -> Path:
@@ -119,7 +139,7 @@ def first_chart(folder: Path) -> Path:
 def install(table: Table, trial: Trial) -> None:
     kube = trial.kube
     with table.step('helm install --wait of the first chart, in a namespace that enforces "restricted"') as said:
-        trial.upgrade(chart=first_chart(trial.folder))
+        trial.upgrade(f"image.tag={trial.before}", chart=first_chart(trial.folder))
         said.append(", ".join(f"{name} {len(kube.ready(name))} ready" for name in SERVICES))
     with table.step("complaints while it is upgraded to this chart, every pod replaced") as said:
         before = {name: set(kube.ready(name)) for name in SERVICES}
@@ -132,6 +152,13 @@ def install(table: Table, trial: Trial) -> None:
         mails = [mail for mail in trial.outside.mail.messages(brief=True) if mail["to"] == ["probe@example.com"]]
         expect(len(mails) == 1, f"{len(mails)} mails caught")
         said.append("acknowledgement caught at the mail server")
+    with table.step("the sample complaints by web, hotline and e-mail through the Service") as said:
+        trial.start("samples", "samples", ["python", "/checks/play.py", f"http://{RELEASE}-intake:8000"])
+        became = trial.report("samples", 180)
+        refused = {what: number for what, number in became.items() if "refused" in what}
+        expect(not refused and sum(became.values()) == SAMPLES, f"{sum(became.values())} of {SAMPLES}, {refused}")
+        wait_until(lambda: not unsettled(trial.outside), 120, "some samples are not triaged or not answered")
+        said.append(", ".join(f"{number} {what}" for what, number in sorted(became.items())))
 
 
 def break_things(table: Table, trial: Trial) -> None:
@@ -241,8 +268,10 @@ def main() -> int:
         try:
             for each in (kube, foreign):
                 each.make_namespace()
-            kube.config("client", Path(__file__).with_name("client.py"))
-            trial = Trial(kube, foreign, outside, Path(folder), given["IMAGE"])
+            kube.config("client", {"client.py": Path(__file__).with_name("client.py")})
+            kube.config("samples", sample_files())
+            before = os.environ.get("IMAGE_BEFORE") or given["IMAGE"]
+            trial = Trial(kube, foreign, outside, Path(folder), given["IMAGE"], before)
             for part in (install, break_things, network, scale, leave):
                 part(table, trial)
         finally:

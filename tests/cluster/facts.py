@@ -58,6 +58,26 @@ def facts(outside: Outside) -> Facts:
     return Facts(frozenset(held), letters, mails)
 
 
+def unsettled(outside: Outside) -> list[str]:
+    """Mails without an outcome, complaints that nobody triaged or set clocks for, letters that still wait to go out."""
+    ask = """
+        SELECT 'mail' FROM intake.mail WHERE outcome IS NULL
+        UNION ALL SELECT 'case ' || complaint_id FROM intake.complaint WHERE kind = 'complaint'
+          AND NOT (complaint_id IN (SELECT complaint_id FROM routing.case_file)
+                   AND complaint_id IN (SELECT complaint_id FROM escalation.clock))
+        UNION ALL SELECT kind || ' ' || state FROM notifier.letter WHERE state IN ('owed', 'ready', 'sending', 'retry')
+    """
+
+    async def read() -> list[str]:
+        connection = await asyncpg.connect(outside.local_admin_url)
+        try:
+            return [row[0] for row in await connection.fetch(ask)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(read())
+
+
 def answered(outside: Outside, accepted: set[str], seconds: float) -> Facts:
     """Wait until every accepted complaint is acknowledged. Raises Refuted with what there is instead."""
     try:

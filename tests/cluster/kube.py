@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ class Kube:
 
     def __init__(self, namespace: str, image: str) -> None:
         self.namespace, self._image = namespace, image
+        self._files: dict[str, list[dict[str, str]]] = {}
 
     def run(self, *arguments: str, stdin: Any = None, seconds: float = 120, check: bool = True) -> tuple[int, str]:
         """kubectl. Gives exit code, and what it printed. Raises Failed."""
@@ -78,19 +81,23 @@ class Kube:
             "automountServiceAccountToken": False,
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{**container, "volumeMounts": mounts}],
-            "volumes": [{"name": "scripts", "configMap": {"name": scripts}}] if scripts else [],
+            "volumes": [{"name": "scripts", "configMap": {"name": scripts, "items": self._files[scripts]}}]
+            if scripts
+            else [],
             "terminationGracePeriodSeconds": 1,
         }
         metadata = {"name": name, "labels": labels}
         self.run("apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
-    def config(self, name: str, file: Path) -> None:
-        """A ConfigMap of one file."""
-        metadata = {"name": name}
-        data = {file.name: file.read_text()}
+    def config(self, name: str, files: Mapping[str, Path]) -> None:
+        """A ConfigMap of files by the paths at which a pod sees them."""
+        keys = {path: f"file-{n}" for n, path in enumerate(files)}
+        self._files[name] = [{"key": key, "path": path} for path, key in keys.items()]
+        data = {keys[path]: b64encode(file.read_bytes()).decode() for path, file in files.items()}
         self.run(
-            "apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-        )
+            "apply", "--server-side", "-f", "-",
+            stdin={"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "binaryData": data},
+        )  # fmt: skip
 
     def phase(self, pod: str) -> str:
         """Where a pod stands in its life."""
