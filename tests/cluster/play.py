@@ -1,4 +1,4 @@
-"""Every sample complaint by web, hotline and e-mail, from inside the cluster: runs in the image beside deploy.local.demo.
+"""Every sample complaint by web, hotline and e-mail, from inside the cluster: in the image, beside deploy.local.demo.
 
 Argument: intake's address. Prints one line of JSON: what became of how many. AMENDS_TOKEN_KEY signs the tokens.
 """

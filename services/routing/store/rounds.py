@@ -83,7 +83,7 @@ def _looked(row: Any, policy: Policy) -> Looked:
         language=wanted["language"],
         skills=tuple((s, m) for s, m in wanted["skills"]),
         excluded=frozenset(out.union(wanted["deciders"])),
-        offer=asked(row.kind, wanted["stage"], row.queue, policy),
+        offer=asked(row.kind, wanted.get("stage", 1), row.queue, policy),
     )
     return Looked(view, row.unroutable, row.now)
 
