@@ -31,7 +31,7 @@ WHAT = (
 )
 TABLES = (
     "CREATE TABLE escalation.bench_clock (complaint_id uuid PRIMARY KEY, version int NOT NULL, state text NOT NULL, "
-    "noticed_at timestamptz)",
+    "noticed_at timestamptz) WITH (fillfactor = 80)",
     "GRANT ALL ON escalation.bench_clock TO amends_escalation",
     "INSERT INTO escalation.consumer_position (partition, next_offset, caught_up_at, assigned_at) "
     "SELECT n, 0, now() + interval '1 day', now() FROM generate_series(0, 11) AS g(n)",
@@ -56,13 +56,14 @@ SAMPLE = "SELECT headers::text, convert_from(body, 'UTF8') AS body FROM escalati
 SCRIPT = """\
 BEGIN;
 SELECT now() AS now \\gset
-WITH due AS (SELECT t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled
+WITH due AS (SELECT t.ctid AS place, t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled
  FROM timer t JOIN stream s USING (complaint_id) LEFT JOIN consumer_position p ON p.partition = t.partition
  WHERE t.fire_at <= now() AND (p.caught_up_at >= t.fire_at - make_interval(secs => 2)
  OR GREATEST(t.fire_at, p.assigned_at) <= now() - make_interval(secs => 60))
  ORDER BY t.fire_at LIMIT {batch} FOR UPDATE OF s, t SKIP LOCKED),
- gone AS (DELETE FROM timer t USING due WHERE t.complaint_id = due.complaint_id AND t.name = due.name)
- SELECT array_agg(complaint_id) AS ids, array_agg(sequence + 1) AS sequences FROM due \\gset
+ claimed AS (DELETE FROM timer t USING due WHERE t.ctid = due.place
+ RETURNING due.complaint_id, due.name, due.fire_at, due.version, due.sequence, due.stalled)
+ SELECT array_agg(complaint_id) AS ids, array_agg(sequence + 1) AS sequences FROM claimed \\gset
 SELECT complaint_id, version, state, noticed_at FROM bench_clock WHERE complaint_id = ANY (CAST(:ids AS uuid[]));
 INSERT INTO bench_clock (complaint_id, version, state, noticed_at)
  SELECT u.id, 2, 'breached', now() FROM unnest(CAST(:ids AS uuid[])) AS u(id)
