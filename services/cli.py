@@ -13,7 +13,7 @@ COMMANDS = {
     "token": ("shared.spine.cli:token", "issue bearer tokens for people and services"),
     "parked": ("shared.spine.cli:parked", "list, show and release events that could not be handled"),
     "services": ("shared.spine.cli:services", "what each service consumes, decides and emits"),
-    "channel": ("services.intake.cli:channel", "keys of the channels that call REST"),
+    "channel": ("services.intake.cli_hooks:channel", "keys of the channels that call REST"),
     "reconcile": ("services.intake.cli:reconcile", "seen = accepted + duplicate + not a complaint + quarantined + gap"),
     "policy": ("services.escalation.cli:policy", "check policy packs"),
     "calendar": ("services.escalation.cli:calendar", "reckon with business time"),

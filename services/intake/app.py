@@ -9,6 +9,9 @@ from shared.base.loops import Loop, LoopControl
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
+from shared.deliver import signing
+from shared.deliver.http import Poster, networks
+from shared.deliver.webhooks import Target, Webhooks
 from shared.spine.spine import Spine
 
 from . import lmtp
@@ -28,7 +31,8 @@ from .parsers import Parsers
 from .policies import Policies
 from .settings import Settings
 from .settling import Settling
-from .store import reconciliation
+from .statuses import purpose
+from .store import hooks, reconciliation
 from .store.cases import Store
 from .switchboard import Switchboard
 
@@ -73,7 +77,7 @@ def build(settings: Settings) -> Service:
     """The composition root."""
     spine: Spine[Case] = Spine(settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER)
     desk = desk_of(settings, spine)
-    keys = ChannelKeys(spine.db)
+    keys = ChannelKeys(spine.db, per_minute=settings.key_per_minute)
     site = Site(desk)
     web = web_app(
         "intake",
@@ -104,7 +108,18 @@ def build(settings: Settings) -> Service:
                     raise
             await ctl.sleep(RECONCILE_SECONDS)
 
+    poster = Poster(allowed=networks(settings.webhook_networks))
+
+    async def target(name: str) -> Target | None:
+        async with spine.db.read() as tx:
+            found = await hooks.find(tx, name)
+        if found is None:
+            return None
+        url, version = found
+        return Target(url, signing.derived(settings.token_key.get_secret_value(), purpose(name, version)))
+
     async def closed() -> None:
+        await poster.close()
         await desk.mailroom.finish()
         await spine.closed()
 
@@ -113,5 +128,6 @@ def build(settings: Settings) -> Service:
         Loop("coalescer", desk.coalescer.run, stall_after=120),
         Loop("call sweep", desk.switchboard.run),
         Loop("reconcile", reconcile),
+        Loop("webhooks", Webhooks(spine.db, poster, target).run, stall_after=180),
     ]
     return Service("intake", settings, web, [*spine.loops(), *own], spine.opened, closed)

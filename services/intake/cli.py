@@ -50,7 +50,9 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
-def _with_database(run: Callable[[Database], Awaitable[T]]) -> T:
+def with_database(run: Callable[[Database], Awaitable[T]]) -> T:
+    """Run with intake's database; one that cannot be used is one line on standard error."""
+
     async def go() -> T:
         database = Database(load(DatabaseSettings).database_url.get_secret_value(), "intake", work_pool=1, api_pool=1)
         try:
@@ -75,6 +77,9 @@ def _print_key(name: str, key: str, scopes: tuple[str, ...], *, as_json: bool) -
 def channel_add(
     name: Name,
     scopes: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(SCOPES)}.")] = "complaints",
+    per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Requests a minute; without it the house's limit.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a key for a new channel."""
@@ -87,12 +92,12 @@ def channel_add(
 
     async def add(database: Database) -> bool:
         async with database.transaction() as tx:
-            if await store.scopes_of(tx, name) is not None:
+            if await store.newest(tx, name) is not None:
                 return False
-            await store.add(tx, key_hash(key), name, wanted)
+            await store.add(tx, key_hash(key), name, wanted, per_minute)
             return True
 
-    if not _with_database(add):
+    if not with_database(add):
         fail(f"the channel {name} has a key already; `amends channel rotate {name}` makes the next")
     _print_key(name, key, wanted, as_json=as_json)
 
@@ -108,13 +113,14 @@ def channel_rotate(
 
     async def rotate(database: Database) -> tuple[str, ...] | None:
         async with database.transaction() as tx:
-            scopes = await store.scopes_of(tx, name)
-            if scopes is not None:
-                await store.expire(tx, name, timedelta(hours=overlap))
-                await store.add(tx, key_hash(key), name, scopes)
-            return scopes
+            before = await store.newest(tx, name)
+            if before is None:
+                return None
+            await store.expire(tx, name, timedelta(hours=overlap))
+            await store.add(tx, key_hash(key), name, before.scopes, before.per_minute)
+            return before.scopes
 
-    scopes = _with_database(rotate)
+    scopes = with_database(rotate)
     if scopes is None:
         fail(f"there is no channel {name} with a valid key")
     _print_key(name, key, scopes, as_json=as_json)
@@ -128,7 +134,7 @@ def channel_revoke(name: Name, as_json: Json = False) -> None:
         async with database.transaction() as tx:
             return await store.revoke(tx, name)
 
-    ended = _with_database(revoke)
+    ended = with_database(revoke)
     if not ended:
         fail(f"there is no channel {name} with a valid key")
     print(json.dumps({"name": name, "revoked": ended}) if as_json else f"{name}: {ended} key(s) revoked")
@@ -148,7 +154,7 @@ def reconcile_(
         async with database.read() as tx:
             return await reconciliation.balances(tx)
 
-    found = _with_database(read)
+    found = with_database(read)
     together = reconciliation.total(found)
     if as_json:
         document = {"sources": [reconciliation.shown(b) for b in found], "total": reconciliation.shown(together)}

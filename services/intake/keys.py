@@ -3,11 +3,14 @@
 import asyncio
 import secrets
 import time
+from math import ceil
 
 from shared.base.db import Database
+from shared.base.errors import Problem
 from shared.base.security import Caller, key_hash
 
 from .store import keys as store
+from .throttle import Throttle
 
 PREFIX = "amk_"
 SCOPES = ("complaints", "emails", "calls", "customers", "tier", "probe")
@@ -21,22 +24,30 @@ def new_key() -> str:
 
 
 class ChannelKeys:
-    """Knows the valid keys. A revoked key ends within five seconds; a new one works at once."""
+    """Knows the valid keys. A revoked key ends within five seconds; a new one works at once.
 
-    def __init__(self, db: Database) -> None:
+    `per_minute` is how many requests a channel may make in a minute, on each replica, unless its key says otherwise.
+    """
+
+    def __init__(self, db: Database, *, per_minute: int) -> None:
         self._db = db
         self._callers: dict[bytes, Caller] = {}
+        self._limits: dict[str, int] = {}
+        self._throttle = Throttle(limit=per_minute, seconds=60)
         self._read_at = -FRESH_SECONDS
         self._lock = asyncio.Lock()
 
     async def lookup(self, token: str) -> Caller | None:
-        """The channel of this key, or None."""
+        """The channel of this key, or None. Raises Problem 429 when it calls too often."""
         hashed = key_hash(token)
         age = time.monotonic() - self._read_at
         found = self._callers.get(hashed)
         if (found is None and age > AGAIN_SECONDS) or age > FRESH_SECONDS:
             await self._read()
             found = self._callers.get(hashed)
+        if found and not self._throttle.allow(found.name, self._limits.get(found.name)):
+            wait = str(ceil(self._throttle.wait(found.name)) or 1)
+            raise Problem(429, "Too many requests", "This key's limit is reached.", headers={"Retry-After": wait})
         return found
 
     async def _read(self) -> None:
@@ -47,4 +58,5 @@ class ChannelKeys:
             async with self._db.read() as tx:
                 rows = await store.valid(tx)
             self._callers = {key.key_hash: Caller(key.name, "channel", frozenset(key.scopes)) for key in rows}
+            self._limits = {key.name: key.per_minute for key in rows if key.per_minute is not None}
             self._read_at = time.monotonic()

@@ -91,6 +91,7 @@ class Case:
     timeline: list[Entry] = field(default_factory=list)
     withdrawal_asked: datetime | None = None  # staff wrote that the customer withdraws; the customer has not said so
     link_edition: int = 0  # raised when the links that were given out are revoked
+    told: tuple[str, datetime | None] = ("received", None)  # what the channel knows: statuses.fingerprint
     new_letters: list[Letter] = field(default_factory=list)
 
     @property

@@ -1,8 +1,9 @@
 """Configuration of intake."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.base.config import ServiceSettings
+from shared.deliver.http import networks
 
 
 class Settings(ServiceSettings):
@@ -27,4 +28,14 @@ class Settings(ServiceSettings):
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
     reopen_days: int = Field(90, ge=0, description="How long after its end a customer may open a complaint again")
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
+    key_per_minute: int = Field(120_000, ge=1, description="Requests a minute of one channel on each replica")
+    webhook_networks: list[str] = Field(
+        [], description="JSON list of networks in CIDR form that webhooks may reach although they are not public"
+    )
     form_posts: int = Field(60, ge=1, description="Complaints per minute from one address through the form")
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _readable(cls, given: list[str]) -> list[str]:
+        networks(given)
+        return given

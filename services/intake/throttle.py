@@ -13,8 +13,8 @@ class Throttle:
         self._limit, self._seconds = limit, seconds
         self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def allow(self, name: str) -> bool:
-        """Whether this name may try once more now."""
+    def allow(self, name: str, limit: int | None = None) -> bool:
+        """Whether this name may try once more now. `limit`: the name's own."""
         now = time.monotonic()
         since, count = self._tries.pop(name, (now, 0))
         if now - since > self._seconds:
@@ -22,4 +22,9 @@ class Throttle:
         self._tries[name] = (since, count + 1)
         if len(self._tries) > NAMES:
             self._tries.popitem(last=False)
-        return count < self._limit
+        return count < (self._limit if limit is None else limit)
+
+    def wait(self, name: str) -> float:
+        """Seconds until this name may try again."""
+        since, _ = self._tries.get(name, (0.0, 0))
+        return max(0.0, since + self._seconds - time.monotonic())

@@ -17,7 +17,7 @@ from services.intake.settings import Settings
 from services.intake.store import keys as key_store
 from shared.base.db import Database as Pools
 from shared.base.runtime import Service, Supervisor
-from shared.base.security import issue, key_hash
+from shared.base.security import Role, issue, key_hash
 from tests.support.servers import DEPLOYMENT, Database
 
 TOKEN_KEY = "k" * 32
@@ -36,6 +36,9 @@ class Intake:
 
     def bearer(self, channel: str = "shop") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys[channel]}"}
+
+    def staff(self, role: Role, name: str = "h1") -> dict[str, str]:
+        return {"Authorization": f"Bearer {issue(TOKEN_KEY, name=name, role=role)}"}
 
     async def post(self, body: Any, key: str | None = None, channel: str = "shop", **more: str) -> httpx.Response:
         headers = {**self.bearer(channel), "Content-Type": "application/json", **more}

@@ -26,7 +26,7 @@ async def amends(database: Database, command: str, *arguments: str) -> Result:
 
 
 async def caller(pools: Pools, key: str) -> Any:
-    return await ChannelKeys(pools).lookup(key)
+    return await ChannelKeys(pools, per_minute=100).lookup(key)
 
 
 async def test_a_key_works_at_once_overlaps_and_ends(database: Callable[..., Database]) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
 from services.intake.model import Case, Clock, Entry, Letter, Origin
+from services.intake.statuses import fingerprint
+from services.intake.store import hooks
 from shared.base import sql
 from shared.events.common import Staff
 
@@ -36,8 +38,12 @@ class Store:
         await sql.upsert(tx, t.tracking, [_row(case) for case in cases])
         letters = [_letter_row(case.complaint_id, new) for case in cases for new in case.new_letters]
         await sql.insert(tx, t.letter, letters, ignore="letter_id")
+        changed = [case for case in cases if fingerprint(case) != case.told]
+        if changed:
+            await hooks.owe(tx, changed)
         for case in cases:
             case.new_letters.clear()
+            case.told = fingerprint(case)
 
 
 async def id_of(tx: AsyncConnection, reference: str) -> UUID | None:
@@ -90,6 +96,7 @@ def _case(row: Any) -> Case:
         case.note(row.received_at, "received" if row.kind == "complaint" else "received_message")
     if row.version is not None:
         _fill(case, row.version, row.document)
+    case.told = fingerprint(case)
     return case
 
 

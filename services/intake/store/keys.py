@@ -14,33 +14,38 @@ class Key(NamedTuple):
     key_hash: bytes
     name: str
     scopes: tuple[str, ...]
+    per_minute: int | None = None
 
 
 async def valid(tx: AsyncConnection) -> list[Key]:
     """Every key that opens something now."""
     k = t.channel_key.c
-    query = select(k.key_hash, k.name, k.scopes).where(
+    query = select(k.key_hash, k.name, k.scopes, k.per_minute).where(
         k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now())
     )
-    return [Key(bytes(row.key_hash), row.name, tuple(row.scopes)) for row in await tx.execute(query)]
+    return [Key(bytes(row.key_hash), row.name, tuple(row.scopes), row.per_minute) for row in await tx.execute(query)]
 
 
-async def scopes_of(tx: AsyncConnection, name: str) -> tuple[str, ...] | None:
-    """The scopes of the channel's newest valid key; None when it has none."""
+async def newest(tx: AsyncConnection, name: str) -> Key | None:
+    """The channel's newest valid key; None when it has none."""
     k = t.channel_key.c
     query = (
-        select(k.scopes)
+        select(k.key_hash, k.name, k.scopes, k.per_minute)
         .where(k.name == name, k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now()))
         .order_by(k.created_at.desc())
         .limit(1)
     )
-    found = await tx.scalar(query)
-    return None if found is None else tuple(found)
+    row = (await tx.execute(query)).one_or_none()
+    return Key(bytes(row.key_hash), row.name, tuple(row.scopes), row.per_minute) if row else None
 
 
-async def add(tx: AsyncConnection, key_hash: bytes, name: str, scopes: Sequence[str]) -> None:
-    """A new key."""
-    row = {"key_hash": key_hash, "name": name, "scopes": list(scopes), "created_at": func.now()}
+async def add(
+    tx: AsyncConnection, key_hash: bytes, name: str, scopes: Sequence[str], per_minute: int | None = None
+) -> None:
+    """A new key. `per_minute`: requests; None is the house's limit."""
+    row = {
+        "key_hash": key_hash, "name": name, "scopes": list(scopes), "created_at": func.now(), "per_minute": per_minute
+    }  # fmt: skip
     await tx.execute(t.channel_key.insert().values(row))
 
 
