@@ -5,9 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
-from shared.base.db import is_transient
 from shared.base.errors import Refused
-from shared.base.loops import Loop, LoopControl
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
@@ -21,12 +19,10 @@ from .checks import check
 from .commands import Commands
 from .document import Faulty
 from .handlers import Escalation
-from .metrics import TOTALS
 from .model import Case
 from .settings import Settings
+from .standing import FIGURES
 from .store import Store
-
-_TOTALS_SECONDS = 5.0
 
 
 def pack_texts(own: Path | None) -> dict[str, str]:
@@ -69,7 +65,12 @@ def build(settings: Settings) -> Service:
     _warm(calendars, texts)
     store, escalation = Store(book), Escalation(book)
     spine: Spine[Case] = Spine(
-        settings, service="escalation", store=store, handlers=escalation.table(), on_timer=escalation.on_timer
+        settings,
+        service="escalation",
+        store=store,
+        handlers=escalation.table(),
+        on_timer=escalation.on_timer,
+        figures=FIGURES,
     )
 
     async def opened() -> None:
@@ -81,20 +82,10 @@ def build(settings: Settings) -> Service:
 
         await spine.db.retrying(keep, tries=10)
 
-    async def totals(ctl: LoopControl) -> None:
-        while not ctl.stopping:
-            try:
-                async with spine.db.read() as tx:
-                    TOTALS.update(await store.totals(tx))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-            await ctl.sleep(_TOTALS_SECONDS)
-
     web = web_app(
         "escalation",
         api.routers(spine, store, Commands(book)),
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )
-    return Service("escalation", settings, web, [*spine.loops(), Loop("totals", totals)], opened, spine.closed)
+    return Service("escalation", settings, web, spine.loops(), opened, spine.closed)

@@ -12,6 +12,7 @@ from shared.spine.effects import Effect, Emit
 
 from .book import Terms
 from .clocks import Clock, Threshold, deadline
+from .metrics import ESCALATIONS, level
 from .model import Case, RungRow
 from .policy import Rung
 
@@ -39,6 +40,7 @@ def reach(case: Case, clock: Clock, threshold: Threshold, terms: Terms | None) -
         new_date=_new_date(clock, rung, terms) if rung.action == "holding_letter" else None,
     )  # fmt: skip
     yield Emit(reached, time=threshold.at)
+    yield ESCALATIONS.add(case.tier, level(n), rung.action)
 
 
 def third_question(case: Case, now: datetime) -> Iterator[Effect]:

@@ -12,7 +12,7 @@ from shared.events.escalation import ClocksChanged, SlaBreached, SlaBreachRetrac
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 
 from . import clocks as reckon
-from . import ladder, opening
+from . import ladder, metrics, opening, settled
 from .book import PolicyBook, Terms
 from .clocks import Clock, Pause
 from .model import Case
@@ -43,7 +43,7 @@ class Machine:
         # Legal clocks first: they bound the house clocks.
         for clock in sorted(case.clocks.values(), key=lambda c: not c.legal):
             if undone:
-                self._undo(case, clock, now)
+                yield from self._undo(case, clock, now)
             if clock.kind == "next_update":
                 yield from self._next_update(case, clock, now)
             if clock.live or clock.state == "breached" or clock.lapsed:
@@ -112,7 +112,7 @@ class Machine:
         clock.move(due, said, now, why if extended == clock.extended else "a holding letter was sent")
         clock.extended = extended
 
-    def _undo(self, case: Case, clock: Clock, now: datetime) -> None:
+    def _undo(self, case: Case, clock: Clock, now: datetime) -> Iterator[Effect]:
         """What met a clock did not happen after all: it runs on, under a new version of the same deadline."""
         if clock.stopped_at is None or clock.state not in ("met", "breached"):
             return
@@ -121,13 +121,15 @@ class Machine:
             return
         clock.stopped_at = None
         if clock.state == "met":
-            case.outcomes.append((clock.kind, case.tier, "reopened"))
+            yield metrics.OUTCOME.add(clock.kind, case.tier, "reopened")
             clock.state = "running"
             clock.passed = [name for name in clock.passed if name.startswith("warn")]
             clock.move(clock.due_at, Words(zh=clock.zh, en=clock.en), now, CAME_BACK)
 
     def _stopped(self, case: Case, clock: Clock, at: datetime, now: datetime, state: str) -> Iterator[Effect]:
         in_time = at <= clock.due_at
+        if state == "met" and clock.stopped_at is None:
+            yield from settled.done(case, clock, self.terms(clock), at)
         if clock.state == "breached":
             if in_time:
                 yield from self._retract(case, clock, at)
@@ -139,17 +141,17 @@ class Machine:
         clock.stopped_at, clock.paused_at = at, None
         if in_time:
             clock.state = "met" if state == "met" else "cancelled"
-            case.outcomes.append((clock.kind, case.tier, clock.state))
+            yield metrics.OUTCOME.add(clock.kind, case.tier, clock.state)
 
     def _pass(self, case: Case, clock: Clock, now: datetime) -> Iterator[Effect]:
         """The deadline has passed without what was waited for."""
         if clock.lapses:
             if not clock.lapsed:
                 clock.state, clock.stopped_at, clock.paused_at = "cancelled", clock.due_at, None
-                case.outcomes.append((clock.kind, case.tier, "cancelled"))
+                yield metrics.OUTCOME.add(clock.kind, case.tier, "cancelled")
             return
         clock.state, clock.noticed_at, clock.paused_at = "breached", now, None
-        case.outcomes.append((clock.kind, case.tier, "breached"))
+        yield metrics.OUTCOME.add(clock.kind, case.tier, "breached")
         breached = SlaBreached(
             clock_id=clock.id, kind=clock.kind, version=clock.version, due_at=clock.due_at, noticed_at=now,
             tier=case.tier,
@@ -158,7 +160,7 @@ class Machine:
 
     def _retract(self, case: Case, clock: Clock, at: datetime) -> Iterator[Effect]:
         clock.noticed_at = None
-        case.outcomes.append((clock.kind, case.tier, "retracted"))
+        yield metrics.OUTCOME.add(clock.kind, case.tier, "retracted")
         retracted = SlaBreachRetracted(
             clock_id=clock.id, kind=clock.kind, version=clock.version, due_at=clock.due_at, met_at=at
         )

@@ -30,8 +30,8 @@ class RungRow:
 
 @dataclass
 class Case:
-    """One complaint. `outcomes` and `rungs` are what this transaction adds for the store to write; `marks` tells it
-    which clocks were changed since they were read."""
+    """One complaint. `rungs` are what this transaction adds for the store to write; `marks` tells it which clocks were
+    changed since they were read."""
 
     complaint_id: UUID
     version: int = 0
@@ -81,7 +81,6 @@ class Case:
     bounced: list[str] = field(default_factory=list)
     pause_end: datetime | None = None
     clocks: dict[str, Clock] = field(default_factory=dict)
-    outcomes: list[tuple[str, str, str]] = field(default_factory=list)
     rungs: list[RungRow] = field(default_factory=list)
     marks: dict[str, tuple[object, ...]] = field(default_factory=dict)
 

@@ -101,13 +101,13 @@ def _question_of(row: list[Any]) -> Question:
     return Question(datetime.fromisoformat(asked), datetime.fromisoformat(answer_by), letter, refused, _time(told))
 
 
-def clock_row(complaint_id: UUID, clock: Clock) -> dict[str, Any]:
+def clock_row(complaint_id: UUID, tier: str, clock: Clock) -> dict[str, Any]:
     """The row of `clock`."""
     document: dict[str, Any] = {name: getattr(clock, name) for name in _CLOCK_PLAIN}
     document |= {name: at.isoformat() for name in _CLOCK_TIMES if (at := getattr(clock, name))}
     return {
-        "id": clock.id, "complaint_id": complaint_id, "kind": clock.kind, "pack": clock.pack, "state": clock.state,
-        "live": clock.live, "due_at": clock.due_at, "document": document,
+        "id": clock.id, "complaint_id": complaint_id, "kind": clock.kind, "tier": tier, "pack": clock.pack,
+        "state": clock.state, "live": clock.live, "due_at": clock.due_at, "document": document,
     }  # fmt: skip
 
 
@@ -121,10 +121,10 @@ def clock_of(row: Any) -> Clock:
     )  # fmt: skip
 
 
-def clock_mark(clock: Clock) -> tuple[object, ...]:
+def clock_mark(tier: str, clock: Clock) -> tuple[object, ...]:
     """Changes whenever the row would."""
     return (
-        clock.visible(), clock.armed, clock.warned_at, clock.held_until, len(clock.passed), len(clock.history),
+        tier, clock.visible(), clock.armed, clock.warned_at, clock.held_until, len(clock.passed), len(clock.history),
         len(clock.acknowledged), clock.mark, clock.extended, clock.lapses,
         len(clock.beaten),
     )  # fmt: skip

@@ -1,7 +1,5 @@
 """Every SQL statement of escalation."""
 
-import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -20,19 +18,18 @@ from .checks import check
 from .model import Case, RungRow
 from .policy import Pack
 
-_SHARDS = 8
-_COUNT = text(
-    "INSERT INTO outcome AS o (kind, tier, outcome, shard, n) "
-    "SELECT kind, tier, outcome, :shard, n FROM unnest(CAST(:kinds AS text[]), CAST(:tiers AS text[]), "
-    "CAST(:outcomes AS text[]), CAST(:counts AS bigint[])) AS u(kind, tier, outcome, n) ORDER BY kind, tier, outcome "
-    "ON CONFLICT (kind, tier, outcome, shard) DO UPDATE SET n = o.n + EXCLUDED.n"
-)
-_TOTALS = text("SELECT kind, tier, outcome, sum(n)::bigint AS n FROM outcome GROUP BY kind, tier, outcome")
 _DUE = text(
     "SELECT k.complaint_id, k.kind, k.pack, k.state, k.due_at, c.tier, c.document -> 'handler' ->> 'id' AS handler, "
     "EXTRACT(EPOCH FROM k.due_at - now())::float8 AS remaining "
     "FROM clock k JOIN complaint c USING (complaint_id) "
     "WHERE k.live AND k.due_at <= now() + make_interval(secs => :within) ORDER BY k.due_at LIMIT :limit"
+)
+# Read from one index alone: the live clocks, by deadline.
+_STANDING = text(
+    "SELECT tier, kind, CASE WHEN due_at <= now() THEN 'overdue' WHEN due_at <= now() + interval '1 hour' THEN '1h' "
+    "WHEN due_at <= now() + interval '4 hours' THEN '4h' WHEN due_at <= now() + interval '1 day' THEN '1d' "
+    "WHEN due_at <= now() + interval '3 days' THEN '3d' ELSE 'later' END AS within, "
+    "count(*) AS n, min(due_at) AS first FROM clock WHERE live GROUP BY 1, 2, 3"
 )
 # One writer of versions at a time, so that ids become visible in their order and none is overlooked.
 _POLICY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.policy', 0))")
@@ -43,7 +40,6 @@ class Store:
 
     def __init__(self, book: PolicyBook) -> None:
         self.book = book
-        self._shard = os.getpid() % _SHARDS
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases with their clocks: three statements."""
@@ -56,29 +52,21 @@ class Store:
             clock = rows.clock_of(row)
             case = cases[row.complaint_id]
             case.clocks[clock.name] = clock
-            case.marks[clock.name] = rows.clock_mark(clock)
+            case.marks[clock.name] = rows.clock_mark(case.tier, clock)
         return cases
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
-        """Complaints, changed clocks, reached rungs and outcomes: at most four statements."""
+        """Complaints, changed clocks and reached rungs: at most three statements."""
         await sql.upsert(tx, t.complaint, [rows.complaint_row(case) for case in cases])
         changed = [
-            rows.clock_row(case.complaint_id, clock)
+            rows.clock_row(case.complaint_id, case.tier, clock)
             for case in cases
             for name, clock in case.clocks.items()
-            if case.marks.get(name) != rows.clock_mark(clock)
+            if case.marks.get(name) != rows.clock_mark(case.tier, clock)
         ]
         await sql.upsert(tx, t.clock, changed)
         reached = {rung.id: rows.rung_row(case.complaint_id, rung) for case in cases for rung in case.rungs}
         await sql.upsert(tx, t.rung, list(reached.values()))
-        counts = Counter(outcome for case in cases for outcome in case.outcomes)
-        if counts:
-            kinds, tiers, outcomes = zip(*counts, strict=True)
-            arguments = {
-                "shard": self._shard, "kinds": list(kinds), "tiers": list(tiers), "outcomes": list(outcomes),
-                "counts": list(counts.values()),
-            }  # fmt: skip
-            await tx.execute(_COUNT, arguments)
 
     # Policies ----------------------------------------------------------------------------------------------------
 
@@ -149,10 +137,11 @@ class Store:
         """Live clocks that are due within so many seconds, the overdue ones first."""
         return (await tx.execute(_DUE, {"within": within, "limit": limit})).all()
 
-    async def totals(self, tx: AsyncConnection) -> Mapping[tuple[str, str, str], int]:
-        """What became of promises since the beginning."""
-        return {(row.kind, row.tier, row.outcome): row.n for row in await tx.execute(_TOTALS)}
-
 
 def _digest(body: str) -> bytes:
     return sha256(body.encode()).digest()
+
+
+async def standing(tx: AsyncConnection) -> Sequence[Any]:
+    """Live clocks by tier, kind and what is left (`within`): their number `n`, the `first` deadline."""
+    return (await tx.execute(_STANDING)).all()

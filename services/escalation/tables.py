@@ -25,6 +25,7 @@ clock = Table(
     Column("id", UUID, primary_key=True),
     Column("complaint_id", UUID, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("tier", Text, nullable=False),
     Column("pack", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("live", Boolean, nullable=False),
@@ -59,14 +60,4 @@ policy = Table(
     Column("in_force_from", _time, nullable=False),
     Column("created_at", _time, nullable=False),
     Column("created_by", Text, nullable=False),
-)
-# What became of promises, counted in the transaction that settles them; a shard per process keeps writers apart.
-outcome = Table(
-    "outcome",
-    metadata,
-    Column("kind", Text, primary_key=True),
-    Column("tier", Text, primary_key=True),
-    Column("outcome", Text, primary_key=True),
-    Column("shard", SmallInteger, primary_key=True),
-    Column("n", BigInteger, nullable=False),
 )

@@ -6,20 +6,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from prometheus_client import Counter
-
 from shared.base.sql import to_json
 from shared.spine.effects import Emit
 from shared.spine.unit import Unit
 
-from . import identity
+from . import accounting, identity
 from .entry import Entry, Snapshot, event_of, language_of
 from .identity import Contact
 from .links import Links
+from .metrics import ACCEPTED
 from .store import entries as store
 from .store.entries import Newcomers
 
-ACCEPTED = Counter("amends_accepted_total", "Messages kept and announced", ["channel", "kind"])
 KEPT_IN_DIRECTORY = ("name", "family_name", "given_name", "salutation", "email", "phone")
 
 
@@ -47,7 +45,9 @@ class Admission:
             url = self.links.url(entry.reference, unit.now)
             unit.add(entry.id, entry.id, [Emit(event_of(entry, customers[entry.id], unit.now, url))])
             files += [(entry.id, None, file) for file in entry.attachments]
-            ACCEPTED.labels(entry.channel, entry.kind).inc()
+            if entry.came_by == "post":
+                unit.count(*accounting.post(entry.source, entry.kind))
+            ACCEPTED.labels(entry.channel, customers[entry.id].tier, entry.kind).inc()
         if files:
             await store.add_files(unit.tx, files, unit.now + self.keep)
         return fresh

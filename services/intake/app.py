@@ -2,10 +2,7 @@
 
 from datetime import timedelta
 
-from prometheus_client import Gauge
-
-from shared.base.db import is_transient
-from shared.base.loops import Loop, LoopControl
+from shared.base.loops import Loop
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
@@ -15,6 +12,7 @@ from shared.deliver.webhooks import Target, Webhooks
 from shared.spine.spine import Spine
 
 from . import lmtp
+from .accounting import FIGURES
 from .admission import Admission
 from .api import Desk, bodies, channels, complaints, directory, pages, tracking
 from .api.site import FORM_BODY, Site
@@ -32,12 +30,10 @@ from .policies import Policies
 from .settings import Settings
 from .settling import Settling
 from .statuses import purpose
-from .store import hooks, reconciliation
+from .store import hooks
 from .store.cases import Store
 from .switchboard import Switchboard
 
-SEEN = Gauge("amends_intake_messages", "Messages by source and what became of them", ["source", "became"])
-RECONCILE_SECONDS = 15.0
 # What intake consumes is only shown to customers: a quarter of a second later costs them nothing and us much less.
 VIEW_LINGER = 0.25
 
@@ -75,7 +71,9 @@ def mail_loops(settings: Settings, desk: Desk) -> list[Loop]:
 
 def build(settings: Settings) -> Service:
     """The composition root."""
-    spine: Spine[Case] = Spine(settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER)
+    spine: Spine[Case] = Spine(
+        settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER, figures=FIGURES
+    )
     desk = desk_of(settings, spine)
     keys = ChannelKeys(spine.db, per_minute=settings.key_per_minute)
     site = Site(desk)
@@ -96,18 +94,6 @@ def build(settings: Settings) -> Service:
     )
     bodies.describe(web, complaints.description())
 
-    async def reconcile(ctl: LoopControl) -> None:
-        while not ctl.stopping:
-            try:
-                async with spine.db.read() as tx:
-                    for balance in await reconciliation.balances(tx):
-                        for name in reconciliation.NUMBERS:
-                            SEEN.labels(balance.source, name).set(getattr(balance, name))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-            await ctl.sleep(RECONCILE_SECONDS)
-
     poster = Poster(allowed=networks(settings.webhook_networks))
 
     async def target(name: str) -> Target | None:
@@ -127,7 +113,6 @@ def build(settings: Settings) -> Service:
         *mail_loops(settings, desk),
         Loop("coalescer", desk.coalescer.run, stall_after=120),
         Loop("call sweep", desk.switchboard.run),
-        Loop("reconcile", reconcile),
         Loop("webhooks", Webhooks(spine.db, poster, target).run, stall_after=180),
     ]
     return Service("intake", settings, web, [*spine.loops(), *own], spine.opened, closed)

@@ -19,6 +19,7 @@ from shared.base.security import key_hash
 from shared.events.envelope import TOPIC
 from shared.spine import verify
 
+from . import accounting
 from .keys import SCOPES, new_key
 from .store import keys as store
 from .store import reconciliation
@@ -42,6 +43,7 @@ class TopicSettings(Settings):
 
     kafka_bootstrap: str
     topic: str = TOPIC
+    database_url: SecretStr | None = None  # with it, what was found is kept for the metrics
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -173,6 +175,8 @@ def _verify(*, as_json: bool) -> None:
         verdict = asyncio.run(verify.verify(settings.kafka_bootstrap, settings.topic))
     except (KafkaError, OSError, LookupError) as error:
         fail(f"the topic cannot be read: {error}")
+    if settings.database_url:
+        _with_database(lambda database: accounting.keep_verdict(database, verdict))
     answer = {
         "records": verdict.records,
         "repeated": verdict.repeated,

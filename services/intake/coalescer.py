@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from prometheus_client import Gauge, Histogram
 from sqlalchemy.exc import DBAPIError
 
 from shared.base import tracing
@@ -21,17 +20,18 @@ from shared.base.loops import LoopControl
 from shared.events.codec import TooLarge
 from shared.spine.unit import Work
 
+from . import accounting
 from .admission import Admission
 from .entry import Entry, same_body
+from .metrics import BATCH, WAITING
 from .model import Case
 from .store import cases, entries
 
 log = structlog.get_logger()
-BATCH = Histogram("amends_accept_batch_rows", "Posts per transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 # A transaction mostly waits for the database. While one does, enough new posts are worth another one beside it.
 LANES = 3
 WORTH_A_LANE = 16
-WAITING = Gauge("amends_accept_waiting", "Posts that wait for their transaction")
+KEY_REUSED = "Idempotency key reused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,7 @@ class Coalescer:
                 else:
                     first = kept[entry.id]
                     replays[entry.source] += 1
+                    unit.count(*accounting.replay(entry.source))
                     answers.append(Answer(entry, first.reference, first.created_at, True, first.anonymous))
             await entries.count_replays(unit.tx, replays)
         return answers
@@ -183,7 +184,7 @@ def _at_fault(error: Exception) -> Problem:
 def _reused() -> Problem:
     return Problem(
         422,
-        "Idempotency key reused",
+        KEY_REUSED,
         "This key was used before with another body; nothing was changed.",
         errors=[{"pointer": "", "detail": "differs from the body that this key was first used with"}],
     )

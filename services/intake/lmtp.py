@@ -11,16 +11,15 @@ from dataclasses import dataclass
 import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
-from prometheus_client import Counter
 
 from shared.base.db import is_transient
 from shared.base.errors import Problem
 from shared.base.loops import LoopControl
 
 from .mailroom import Mailroom
+from .metrics import RECIPIENTS
 
 log = structlog.get_logger()
-RECIPIENTS = Counter("amends_lmtp_recipients_total", "Mails handed over by LMTP, by our answer", ["answer"])
 SOURCE = "lmtp"
 CHUNK = 256 << 10
 KEPT, LATER, TOO_LARGE = "250 2.0.0 kept", "451 4.3.0 cannot be kept now", "452 4.3.1 too large to be kept"

@@ -16,8 +16,9 @@ import structlog
 from shared.base.db import is_transient
 from shared.base.errors import Problem
 from shared.base.loops import LoopControl
+from shared.spine import totals
 
-from . import identity
+from . import accounting, identity
 from .batches import Batches
 from .mail import Mail
 from .parsers import Parsers, Unparsable
@@ -89,7 +90,9 @@ class Mailroom:
 
     async def _keep(self, new: Sequence[New]) -> list[Arrival]:
         async with self.settling.work.db.transaction() as tx:
-            return await store.keep(tx, new, retry=RETRY, life=self.settling.admission.keep)
+            kept = await store.keep(tx, new, retry=RETRY, life=self.settling.admission.keep)
+            await totals.add(tx, accounting.mails_seen(arrival.source for arrival in kept))
+        return kept
 
     async def run(self, control: LoopControl) -> None:
         """The sweep: arrivals without outcome are tried again, a few at a time."""

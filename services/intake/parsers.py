@@ -7,12 +7,9 @@ from asyncio.subprocess import PIPE, Process
 from collections import deque
 from dataclasses import dataclass
 
-from prometheus_client import Counter
-
 from . import mailworker
 from .mail import Mail
-
-RESTARTS = Counter("amends_mail_worker_restarts_total", "Mail worker processes replaced", ["why"])
+from .metrics import RESTARTS
 
 
 class Unparsable(Exception):

@@ -5,23 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from prometheus_client import Counter
-
 from shared.events.intake import BounceReceived, Person
 from shared.spine.effects import Effect, Emit
 from shared.spine.unit import Unit, Work
 
-from . import classify, commands, identity, letters_in
+from . import accounting, classify, commands, identity, letters_in
 from .admission import Admission
 from .commands import Said
 from .entry import Entry
 from .mail import Mail
+from .metrics import DUPLICATE, MAILS
 from .model import Case
 from .store import entries
 from .store import mails as store
 from .store.mails import Arrival, Decision, Outcome
 
-OUTCOMES = Counter("amends_mail_outcomes_total", "Mails by what became of them", ["outcome"])
 DOUBTFUL_LIFE = timedelta(days=90)
 # RFC 3834: one sender gets one automatic answer in a while, so that two machines do not write to each other for ever.
 ANSWER_PAUSE = timedelta(hours=24)
@@ -69,7 +67,9 @@ class Settling:
         """Judge, do what follows and write the outcomes, in one transaction. An outcome that stands is kept."""
         found = await self.work.db.retrying(lambda: self._settle(batch))
         for outcome in found:
-            OUTCOMES.labels(outcome.outcome).inc()
+            MAILS.labels(outcome.outcome).inc()
+            if outcome.outcome == "duplicate":
+                DUPLICATE.labels("email").inc()
         return found
 
     async def _settle(self, batch: Sequence[Parsed]) -> list[Outcome]:
@@ -86,7 +86,8 @@ class Settling:
             await self._begin(unit, [j for j in first if classify.first_message(j.verdict.outcome)])
             await self._go_on(unit, [j for j in first if j.verdict.about and j.target != j.content_id])
             decisions = [self._decision(j, wanted, ours, others) for j in judged]
-            became = await store.decide(unit.tx, decisions)
+            became, decided = await store.decide(unit.tx, decisions)
+            unit.count(*(accounting.mail_decided(source, outcome) for source, outcome in decided))
             doubtful = [d.raw_id for d in decisions if d.outcome in ("spam", "quarantined")]
             if doubtful:
                 await store.shorten(unit.tx, doubtful, DOUBTFUL_LIFE)

@@ -15,7 +15,7 @@ from shared.base.loops import LoopControl
 from shared.spine.effects import Effect
 from shared.spine.unit import Unit, Work
 
-from . import calls, commands, identity, reference
+from . import accounting, calls, commands, identity, reference
 from .admission import Admission
 from .commands import Said
 from .entry import Entry, person_of
@@ -52,10 +52,13 @@ class Switchboard:
         async with self.work.unit([key, about] if about else [key]) as unit:
             known = await store.get(unit.tx, key)
             call = known or Call(key, source, call_id, reference.new(), {}, "", None, "", None, unit.now)
+            before = accounting.became(call) if known else None
             call.document = calls.merge(call.document, document)
             call.waited_seconds = calls.waited(call.document)
             await self._settle(unit, call, about)
             await store.put(unit.tx, call, unit.now + self.admission.keep)
+            after = accounting.became(call)
+            unit.count(*accounting.call(source, known=known is not None, before=before, after=after))
             told = await self._told(unit, call)
         return told, known is None
 
@@ -154,8 +157,11 @@ class Switchboard:
         async with self.work.unit([key]) as unit:
             call = await store.get(unit.tx, key)
             if call and call.settle_at and call.settle_at <= unit.now:
+                before = accounting.became(call)
                 await self._settle(unit, call, None, now_or_never=True)
                 await store.put(unit.tx, call, unit.now + self.admission.keep)
+                after = accounting.became(call)
+                unit.count(*accounting.call(call.source, known=True, before=before, after=after))
 
 
 def _moment(text: str) -> datetime:

@@ -1,8 +1,6 @@
 """The notifier, composed."""
 
-from shared.base.db import is_transient
 from shared.base.errors import Refused
-from shared.base.loops import Loop, LoopControl
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
@@ -13,14 +11,12 @@ from . import api, language, policy, remedies, specimens
 from .debts import Debts
 from .handlers import Notifier
 from .lint import Linter
-from .metrics import TOTALS
 from .model import Matter
 from .sending import Identity, Sender
 from .settings import Settings
 from .store import Outgoing, Reading, Store
+from .store.standing import FIGURES
 from .writer import Writer
-
-_TOTALS_SECONDS = 5.0
 
 
 def read_data(settings: Settings) -> Writer:
@@ -56,22 +52,13 @@ def build(settings: Settings) -> Service:
         raise Refused(f"AMENDS_SMTP_URL: {error}") from None
     store, notifier, reading, outgoing = Store(writer.policy.keep_days), Notifier(writer), Reading(), Outgoing()
     spine: Spine[Matter] = Spine(
-        settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer
-    )
+        settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer,
+        figures=FIGURES,
+    )  # fmt: skip
     sender = Sender(
         spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
         lease=settings.letter_lease,
     )  # fmt: skip
-
-    async def count(ctl: LoopControl) -> None:
-        while not ctl.stopping:
-            try:
-                async with spine.db.read() as tx:
-                    TOTALS.update(await reading.totals(tx), await reading.states(tx))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-            await ctl.sleep(_TOTALS_SECONDS)
 
     async def closed() -> None:
         await pool.close()
@@ -83,5 +70,5 @@ def build(settings: Settings) -> Service:
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )
-    loops = [*spine.loops(), *sender.loops(), Loop("totals", count)]
+    loops = [*spine.loops(), *sender.loops()]
     return Service("notifier", settings, web, loops, spine.opened, closed)

@@ -1,55 +1,57 @@
-"""What became of letters, as metrics."""
+"""What the notifier counts for good, shows of its letters and promises, and measures of its sending."""
 
-from collections.abc import Iterator, Mapping
-from itertools import product
-from time import time
+from typing import get_args
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from shared.base.measures import counter, gauge, histogram
+from shared.events.notifier import PromiseMade
+from shared.spine.figures import Distribution, State, Total
 
 from .letter import KINDS
 
-OUTCOMES = ("sent", "retry", "unknown", "failed")
-_ATTEMPTS = Counter("amends_letter_attempts_total", "Attempts of this process to send letters", ["kind", "outcome"])
-# Children are looked up once: a look-up costs more than the increment.
-COUNTS: dict[tuple[str, str], Counter] = {
-    (kind, outcome): _ATTEMPTS.labels(kind, outcome) for kind, outcome in product(KINDS, OUTCOMES)
-}
-SEND_SECONDS = Histogram(
-    "amends_letter_send_seconds",
-    "Handing one letter to the mail server",
+OUTCOMES = ("sent", "retry", "unknown", "failed", "blocked")
+WAITING = ("owed", "ready", "sending", "retry", "unknown", "failed", "blocked", "no_address")
+PROMISE_KINDS = get_args(PromiseMade.model_fields["kind"].annotation)
+_DAY = 86400.0
+
+LETTERS = Total(
+    "amends_letters_total", "Letters by what became of them; a letter that was unknown may later be sent or failed too",
+    {"kind": KINDS, "outcome": OUTCOMES}, answers="Do customers get their letters?",
+)  # fmt: skip
+PROMISES = Total(
+    "amends_promises_total", "Promises in letters that were sent: made, and what became of them",
+    {"kind": PROMISE_KINDS, "outcome": ("made", "kept", "broken", "cancelled")},
+    answers="Do we do what we write? Stands beside promises per upheld case and the days we give ourselves.",
+)  # fmt: skip
+PROMISED = Distribution(
+    "amends_promised_seconds", "Time that we gave ourselves, from the letter to the promised date",
+    {"kind": PROMISE_KINDS},
+    answers="Are promises kept because they are easy? Stands beside the share of promises kept.",
+    bounds=tuple(d * _DAY for d in (0.25, 0.5, 1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56, 84)),
+)  # fmt: skip
+WAITING_LETTERS = State(
+    "amends_letters_open", "Letters that are not done with: on their way, or waiting for a person", {"state": WAITING},
+    answers="Which letters wait, and for whom?",
+)  # fmt: skip
+OLDEST_LETTER = State(
+    "amends_oldest_letter_timestamp_seconds", "Since when the letter that waits longest for its sending is due", {},
+    answers="Does mail flow?", moment=True,
+)  # fmt: skip
+OPEN_PROMISES = State(
+    "amends_promises_open", "Promises that are neither kept nor broken", {"kind": PROMISE_KINDS},
+    answers="What do we still owe?",
+)  # fmt: skip
+
+ATTEMPTS = counter(
+    "amends_letter_attempts_total", "Attempts of this process to send letters",
+    labels={"kind": KINDS, "outcome": ("sent", "retry", "unknown", "failed")},
+    answers="What does the mail server say right now, to this replica?",
+)  # fmt: skip
+SEND_SECONDS = histogram(
+    "amends_letter_send_seconds", "Handing one letter to the mail server",
+    answers="Is the mail server slow?",
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
-)
-IN_FLIGHT = Gauge("amends_letters_in_flight", "Letters of this process between claim and settlement")
-
-
-class Totals(Collector):
-    """Totals and open letters as they were read last: restarts and replicas do not disturb them. Use `max`."""
-
-    def __init__(self) -> None:
-        self._totals: Mapping[tuple[str, str], int] = {}
-        self._states: Mapping[str, int] = {}
-        self._read_at = 0.0
-
-    def update(self, totals: Mapping[tuple[str, str], int], states: Mapping[str, int]) -> None:
-        """Show these from now on."""
-        self._totals, self._states, self._read_at = totals, states, time()
-
-    def collect(self) -> Iterator[Metric]:
-        letters = Metric("amends_letters", "Letters by what became of them", "counter")
-        for kind, outcome in sorted(set(product(KINDS, OUTCOMES)) | set(self._totals)):
-            number = self._totals.get((kind, outcome), 0)
-            letters.add_sample("amends_letters_total", {"kind": kind, "outcome": outcome}, number)
-        yield letters
-        waiting = GaugeMetricFamily("amends_letters_open", "Letters that are not done with", labels=["state"])
-        for state in ("owed", "ready", "sending", "retry", "unknown", "failed", "blocked", "no_address"):
-            waiting.add_metric([state], self._states.get(state, 0))
-        yield waiting
-        yield GaugeMetricFamily(
-            "amends_letters_collected_timestamp_seconds", "When these were read", value=self._read_at
-        )
-
-
-TOTALS = Totals()
-REGISTRY.register(TOTALS)
+)  # fmt: skip
+IN_FLIGHT = gauge(
+    "amends_letters_in_flight", "Letters of this process between claim and settlement",
+    answers="How many letters would be unknown if this process died now?",
+)  # fmt: skip

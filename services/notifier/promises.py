@@ -8,6 +8,7 @@ from shared.events.notifier import PromiseBroken, PromiseKept, PromiseMade, Prom
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 
 from .letter import Commitment
+from .metrics import PROMISES
 from .model import Matter, Promise
 
 # A letter of this kind, sent in time, keeps promises of these kinds.
@@ -83,3 +84,4 @@ def let_go(matter: Matter, now: datetime) -> Iterator[Effect]:
         if promise.state == "open":
             promise.state, promise.settled_at, promise.changed = "cancelled", now, True
             yield Disarm(timer(promise.id))
+            yield PROMISES.add(promise.kind, "cancelled")

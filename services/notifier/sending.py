@@ -28,7 +28,7 @@ from shared.spine.unit import Unit
 
 from . import promises
 from .language import Language
-from .metrics import COUNTS, IN_FLIGHT, SEND_SECONDS
+from .metrics import ATTEMPTS, IN_FLIGHT, LETTERS, SEND_SECONDS
 from .mime import Mail, build, safe_address
 from .model import Matter
 from .policy import Policy
@@ -210,9 +210,8 @@ class Sender:
             for one in settled:
                 cause = attempt_cause(one.attempt.id, one.attempt.attempts)
                 unit.add(one.attempt.complaint_id, cause, self.follows(one))
-            await self.outgoing.count(unit.tx, [(s.attempt.kind, s.outcome.state) for s in settled])
         for one in settled:
-            COUNTS[one.attempt.kind, one.outcome.state].inc()
+            ATTEMPTS.labels(one.attempt.kind, one.outcome.state).inc()
 
     async def _keep_promises(self, unit: Unit, sent: Iterable[Settled]) -> None:
         kept = [
@@ -227,7 +226,7 @@ class Sender:
             unit.add(row.complaint_id, row.id, [Emit(event, time=row.at), Disarm(promises.timer(row.id))])
 
     def follows(self, settled: Settled) -> Iterator[Effect]:
-        """What a settled letter says to the others; nothing while it is tried again."""
+        """What a settled letter says to the others; while it is tried again it is only counted."""
         attempt, names = settled.attempt, _names(settled.attempt)
         match settled.outcome.state:
             case "sent":
@@ -243,6 +242,8 @@ class Sender:
                 )
                 yield Emit(sent, time=settled.at)
                 yield from promises.made(attempt.id, attempt.customer_id, attempt.promises)
+            case "retry":
+                yield LETTERS.add(attempt.kind, "retry")
             case "failed":
                 yield Emit(LetterFailed(**names, reason=reason(settled.outcome) or "failed"))
             case "unknown":
@@ -267,9 +268,8 @@ class Sender:
             for attempt in unknown:
                 event = LetterUnknown(**_names(attempt), message_id=message_id(attempt.id, self.identity.domain))
                 unit.add(attempt.complaint_id, attempt_cause(attempt.id, attempt.attempts), [Emit(event)])
-            await self.outgoing.count(unit.tx, [(attempt.kind, "unknown") for attempt in unknown])
         for attempt in unknown:
-            COUNTS[attempt.kind, "unknown"].inc()
+            ATTEMPTS.labels(attempt.kind, "unknown").inc()
             log.warning("a letter's fate is unknown", complaint_id=str(attempt.complaint_id), letter=str(attempt.id))
         return len(unknown)
 

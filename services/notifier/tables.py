@@ -1,6 +1,6 @@
 """The notifier's own tables (migrations/ makes them)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData()
@@ -72,13 +72,4 @@ promise = Table(
     Column("class", Text, nullable=False),
     Column("delete_after", _time),
     Column("legal_hold", Boolean, nullable=False),
-)
-# What became of letters, counted in the transaction that settles them; a shard per process keeps writers apart.
-letter_total = Table(
-    "letter_total",
-    metadata,
-    Column("kind", Text, primary_key=True),
-    Column("outcome", Text, primary_key=True),
-    Column("shard", SmallInteger, primary_key=True),
-    Column("n", BigInteger, nullable=False),
 )

@@ -15,6 +15,7 @@ from .handlers import Offers, event_handlers
 from .rounds import Rounds
 from .settings import Settings
 from .store import Store
+from .store.standing import FIGURES
 from .triage import Triage, load_rules
 
 
@@ -32,6 +33,7 @@ def build(settings: Settings) -> Service:
         store=store,
         handlers=event_handlers(policy, Triage(load_rules())),
         on_timer=offers.on_timer,
+        figures=FIGURES,
     )
     rounds = Rounds(spine, store, policy)
     desk = Desk(spine, store, policy, offers, wake=rounds.wake)

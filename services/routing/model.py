@@ -180,6 +180,7 @@ class Case:
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     reopened: int = 0
+    reached: int = 0
     entry_count: int = 0
 
     pending: Pending = field(default_factory=Pending)

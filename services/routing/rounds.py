@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from prometheus_client import Counter, Histogram
-
 from shared.base.loops import LoopControl
 from shared.events.common import Staff
 from shared.spine.effects import Effect
@@ -17,17 +15,12 @@ from shared.spine.unit import Unit, command_cause
 from . import states
 from .handlers import Offers
 from .matching import Assignment, Explanation, match
+from .metrics import ROUND_SECONDS, ROUTE_SECONDS, ROUTED, ROUTED_OUTCOMES
 from .model import Case, Handler
 from .policy import Policy
 from .presence import absent
 from .store import Store, people, rounds
 
-ROUND_SECONDS = Histogram(
-    "amends_route_round_seconds",
-    "Python time of a round's matching",
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1),
-)
-ROUTED = Counter("amends_routed_total", "Cases that left or could not leave the queue", ["queue", "outcome"])
 MAX_LINGER = 0.025
 MOST_WRITES = 500  # cases of one write transaction
 
@@ -51,6 +44,9 @@ class Rounds:
         self._looked_at = 0.0
         self._full = False
         self._control: LoopControl | None = None
+        for queue in policy.queues:
+            for outcome in ROUTED_OUTCOMES:
+                ROUTED.labels(queue, outcome)
 
     async def run(self, ctl: LoopControl) -> None:
         """Rounds, woken by commits that concern them; a look at everything once in a while regardless."""
@@ -162,6 +158,7 @@ class Rounds:
             staff[handler.id] = replace(handler, load=handler.load + 1, open_offers=asked)
             case = waiting[choice.case.complaint_id]
             self._apply(unit, case, self.offers.give(case, choice, lead_of(plan.leads, case), unit.now))
+            ROUTE_SECONDS.observe(max(0.0, (unit.now - choice.case.since).total_seconds()))
             done[case.complaint_id] = "offered" if case.offer else "matched"
             given.add(handler.id)
         await rounds.given(unit.tx, sorted(given))

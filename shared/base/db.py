@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .errors import Problem
+from .telemetry import POOL_SIZE, POOL_USED
 
 T = TypeVar("T")
 
@@ -72,6 +73,9 @@ class Database:
         self.schema = schema
         self.work = _engine(url, schema, size=work_pool, wait=30.0, role="work")
         self.api = _engine(url, schema, size=api_pool, wait=1.0, role="api")
+        for role, engine, size in (("work", self.work, work_pool), ("api", self.api, api_pool)):
+            POOL_SIZE.labels(schema, role).set(size)
+            POOL_USED.labels(schema, role).set_function(engine.pool.checkedout)  # type: ignore[attr-defined]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

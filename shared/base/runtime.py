@@ -164,7 +164,7 @@ def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
         print(f"refused to start: {refusal}", file=sys.stderr)
         raise SystemExit(78) from None
     configure_logging(service.name, style=settings.log_format, level=settings.log_level)
-    declare(service.name)
+    declare(service.name, (loop.name for loop in service.loops))
     log.info("starting", port=settings.http_port)
     collect_rarely()
     try:

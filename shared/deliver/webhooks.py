@@ -17,7 +17,6 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from prometheus_client import Counter
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql import UUID as UUIDColumn
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,12 +24,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.base import sql
 from shared.base.db import Database, is_transient
 from shared.base.loops import LoopControl
+from shared.base.measures import counter
 
 from . import signing
 from .backoff import next_try
 from .http import Answer, Forbidden, NotReached, Poster
 
-DELIVERED = Counter("amends_webhooks_total", "Attempts to deliver a webhook by what they ended in", ["outcome"])
+DELIVERED = counter(
+    "amends_webhooks_total", "Attempts to deliver a webhook by what they ended in", labels={"outcome": ()},
+    answers="Do the others whom we tell things answer?",
+)  # fmt: skip
 LIFE = timedelta(hours=24)
 BASE, CAP = 10.0, 3600.0
 LEASE, AT_ONCE, TARGETS_AT_ONCE = 120.0, 100, 8

@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -20,7 +21,16 @@ from shared.base import kafka, sql, tracing
 from shared.base.db import is_transient
 from shared.base.errors import Refused
 from shared.base.loops import LoopControl
-from shared.base.telemetry import BREAKER, CONSUMED, CONSUMED_OUTCOMES, DEADLOCKS, EVENT_AGE, LAG, TRANSIENT
+from shared.base.telemetry import (
+    ASSIGNMENTS,
+    BREAKER,
+    CONSUMED,
+    CONSUMED_OUTCOMES,
+    DEADLOCKS,
+    EVENT_AGE,
+    LAG,
+    TRANSIENT,
+)
 from shared.events import codec
 from shared.events.envelope import Event, Payload
 
@@ -341,7 +351,7 @@ class Consumer(Generic[S]):
         for tp in client.assignment():
             high = client.highwater(tp)
             if high is not None and tp.partition in self._next:
-                LAG.labels(self.work.service, tp.partition).set(max(0, high - self._next[tp.partition]))
+                LAG.labels(self.work.service, str(tp.partition)).set(max(0, high - self._next[tp.partition]))
 
     def refuse(self, reason: OutOfRange) -> None:
         """End the loop at its next turn."""
@@ -349,7 +359,9 @@ class Consumer(Generic[S]):
 
     def revoked(self, partition: int) -> None:
         """Another member has this partition now."""
-        self._next.pop(partition, None)
+        if self._next.pop(partition, None) is not None:
+            with suppress(KeyError):  # it was never measured
+                LAG.remove(self.work.service, str(partition))
 
     async def assigned(self, client: AIOKafkaConsumer, partitions: Iterable[int]) -> None:
         """Go to the positions of the database, which alone are true."""
@@ -364,6 +376,8 @@ class Consumer(Generic[S]):
             self._check_range(tp, row.next_offset, first[tp])
             self._next[row.partition] = max(row.next_offset, first[tp])
             client.seek(tp, self._next[row.partition])
+            LAG.labels(self.work.service, str(row.partition)).set(0)
+        ASSIGNMENTS.labels(self.work.service).inc()
 
 
 class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]

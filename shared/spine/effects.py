@@ -35,7 +35,16 @@ class Disarm:
     name: str
 
 
-Effect = Emit | Arm | Disarm
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Adds to a total, in the same transaction. Made by what declares the total (shared/spine/figures.py)."""
+
+    metric: str
+    labels: tuple[str, ...]
+    by: float = 1.0
+
+
+Effect = Emit | Arm | Disarm | Count
 
 
 @dataclass(frozen=True, slots=True)

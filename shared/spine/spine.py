@@ -1,7 +1,9 @@
 """A service's share of the spine, composed."""
 
+from contextlib import suppress
 from typing import Generic
 
+from prometheus_client import REGISTRY
 from sqlalchemy import select, text
 
 from shared.base.config import ServiceSettings
@@ -11,8 +13,10 @@ from shared.base.loops import Loop, LoopControl
 from shared.migrations.run import heads, known
 
 from . import tables as t
+from .collector import Collector
 from .consume import LINGER, Consumer
 from .effects import Handlers, S, Store, TimerHandler
+from .figures import Figures
 from .parking import Drain
 from .relay import Relay
 from .timers import Timers
@@ -37,6 +41,7 @@ class Spine(Generic[S]):
         handlers: Handlers[S],
         on_timer: TimerHandler[S] | None = None,
         linger: float = LINGER,
+        figures: Figures | None = None,
     ) -> None:
         """`linger`: seconds between polls that come back to back; long where nobody waits for what is consumed."""
         self.settings, self.service = settings, service
@@ -44,7 +49,9 @@ class Spine(Generic[S]):
             settings.database_url.get_secret_value(), service, work_pool=settings.work_pool, api_pool=settings.api_pool
         )
         origin = Origin(service, settings.deployment_id, settings.topic, settings.topic_partitions)
-        self.work: Work[S] = Work(self.db, store, origin)
+        figures = figures or Figures()
+        self.work: Work[S] = Work(self.db, store, origin, figures.tally)
+        self.collector = Collector(self.db, service, figures)
         self.relay = Relay(self.db, origin, bootstrap=settings.kafka_bootstrap)
         self.consumer: Consumer[S] = Consumer(
             self.work,
@@ -67,6 +74,7 @@ class Spine(Generic[S]):
             Loop("consumer", self.consumer.run, stall_after=120),
             Loop("drain", self.drain.run),
             Loop("prune", self._prune, stall_after=1200),
+            Loop("collector", self.collector.run, stall_after=120),
             relay,
         ]
         self.work.wakes.relay = lambda: relay.control.wake.set()
@@ -79,6 +87,7 @@ class Spine(Generic[S]):
     async def opened(self) -> None:
         """Wait for the database, and refuse one that is not ours: another deployment, or not migrated."""
         await self.db.retrying(self._check, tries=10)
+        REGISTRY.register(self.collector.board)
 
     async def _check(self) -> None:
         if reason := await self.ready():
@@ -100,7 +109,9 @@ class Spine(Generic[S]):
         return None
 
     async def closed(self) -> None:
-        """Close the pools."""
+        """Close the pools, take what was shown off the board."""
+        with suppress(KeyError):  # a service that was refused never had it up
+            REGISTRY.unregister(self.collector.board)
         await self.db.close()
 
     async def _prune(self, ctl: LoopControl) -> None:

@@ -1,6 +1,18 @@
 """The spine's own tables, the same in each service's schema (shared/migrations makes them)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData()
@@ -69,3 +81,20 @@ trace = Table(
     "trace", metadata, Column("complaint_id", UUID, primary_key=True), Column("traceparent", Text, nullable=False)
 )
 deployment = Table("deployment", metadata, Column("id", Text, primary_key=True))
+# What was counted, in the transaction that made it true. `labels` is a JSON array; a shard keeps writers apart.
+total = Table(
+    "total",
+    metadata,
+    Column("metric", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", Double, nullable=False),
+)
+# Which replica has a task that only one may have, and until when if it does not come back.
+lease = Table(
+    "lease",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", _time, nullable=False),
+)

@@ -1,7 +1,7 @@
 """The one way a change is made: lock, load, decide, save, write what follows, commit, wake."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,11 +16,13 @@ from shared.base.db import Database
 from shared.base.errors import Conflict, Stalled
 from shared.base.kafka import partition_of
 from shared.events import codec
-from shared.events.envelope import Event, derived_id, parked_topic, source_of
+from shared.events.envelope import Event, Payload, derived_id, parked_topic, source_of
 
 from . import tables as t
-from . import traces
-from .effects import Arm, Decide, Disarm, Effect, Emit, S, Store
+from . import totals, traces
+from .effects import Arm, Count, Decide, Disarm, Effect, Emit, S, Store
+
+Tally = Mapping[type[Payload], Callable[[Any, datetime], Iterable[Count]]]
 
 # The update changes nothing: it takes the row's lock, also of a row that this statement has to create.
 _LOCK = text(
@@ -90,8 +92,8 @@ class Unit:
 
     now: datetime
 
-    def __init__(self, tx: AsyncConnection, origin: Origin) -> None:
-        self.tx = tx
+    def __init__(self, tx: AsyncConnection, origin: Origin, tally: Tally) -> None:
+        self.tx, self._tally = tx, tally
         self.origin, self.service, self.source = origin, origin.service, origin.source
         self.streams: dict[UUID, Stream] = {}
         self._outbox: list[dict[str, Any]] = []
@@ -99,6 +101,7 @@ class Unit:
         self._counts: Counter[tuple[UUID, str]] = Counter()
         self.traces: dict[UUID, str] = {}  # what led here when no event did; empty while tracing is off
         self._seen: dict[UUID, str] = {}
+        self._totals: defaultdict[totals.Key, float] = defaultdict(float)
 
     async def lock(self, ids: Iterable[UUID]) -> datetime | None:
         """Lock these complaints, in the one order. Gives now(), which costs nothing here, when there were any."""
@@ -123,6 +126,13 @@ class Unit:
                     self._emit(complaint_id, cause, effect, event)
                 case Arm() | Disarm():
                     self._timers[complaint_id, effect.name] = effect
+                case Count():
+                    self.count(effect)
+
+    def count(self, *counts: Count) -> None:
+        """Add to totals, whatever complaint it is about."""
+        for one in counts:
+            self._totals[one.metric, one.labels] += one.by
 
     def _emit(self, complaint_id: UUID, cause: UUID, emit: Emit, event: Event[Any] | None) -> None:
         if emit.data.emitter != self.service:
@@ -147,6 +157,8 @@ class Unit:
             traceparent=traceparent,
         )
         self.put(self.origin.topic, complaint_id, named, codec.encode_body(emit.data))
+        if counts := self._tally.get(type(emit.data)):
+            self.count(*counts(emit.data, emit.time or self.now))
 
     def put_parked(self, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
         """A copy for the dead-letter topic."""
@@ -160,7 +172,7 @@ class Unit:
         )
 
     async def flush(self) -> None:
-        """Write sequences, timers and outbox: at most four statements."""
+        """Write sequences, timers, outbox, traces and totals: at most six statements."""
         changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
         if changed:
             ids, sequences = zip(*changed, strict=True)
@@ -185,6 +197,7 @@ class Unit:
         )
         await sql.insert(self.tx, t.outbox, self._outbox)
         await traces.keep(self.tx, self._seen)
+        await totals.add(self.tx, self._totals)
 
     @property
     def has_outbox(self) -> bool:
@@ -201,15 +214,17 @@ class Unit:
 class Work(Generic[S]):
     """Transactions over complaints, for commands, batches, timers and the consumer alike."""
 
-    def __init__(self, db: Database, store: Store[S], origin: Origin) -> None:
+    def __init__(self, db: Database, store: Store[S], origin: Origin, tally: Tally | None = None) -> None:
+        """`tally`: what each of its own events adds to totals."""
         self.db, self.store, self.origin, self.service = db, store, origin, origin.service
+        self._tally: Tally = tally or {}
         self.wakes = Wakes()
 
     @asynccontextmanager
     async def unit(self, ids: Iterable[UUID] = ()) -> AsyncIterator[Unit]:
         """A transaction that holds the locks of these complaints; what was added is written when the block ends."""
         async with self.db.transaction() as tx:
-            unit = Unit(tx, self.origin)
+            unit = Unit(tx, self.origin, self._tally)
             unit.now = await unit.lock(ids) or (await tx.execute(select(func.now()))).scalar_one()
             yield unit
             await unit.flush()

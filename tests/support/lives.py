@@ -10,12 +10,13 @@ from services.escalation.book import Edition, PolicyBook, in_force_from
 from services.escalation.checks import check
 from services.escalation.commands import Commands
 from services.escalation.handlers import Escalation
+from services.escalation.metrics import OUTCOME
 from services.escalation.model import Case
 from shared.calendars import builtin
 from shared.events import escalation, intake, notifier, routing
 from shared.events.common import Staff
 from shared.events.envelope import Event, Payload
-from shared.spine.effects import Arm, Disarm, Effect, Emit, Timer
+from shared.spine.effects import Arm, Count, Disarm, Effect, Emit, Timer
 
 COMPLAINT = UUID("00000000-0000-4000-8000-000000000001")
 HANDLER = Staff(id="h1", name="Lin Wei", role_title="Senior handler", contact="lin@example.com")
@@ -57,6 +58,7 @@ class World:
     case: Case = field(default_factory=lambda: Case(COMPLAINT))
     timers: dict[str, Arm] = field(default_factory=dict)
     said: list[tuple[Payload, datetime]] = field(default_factory=list)
+    counted: list[Count] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.escalation = Escalation(self.book)
@@ -98,6 +100,8 @@ class World:
                     self.timers[effect.name] = effect
                 case Disarm():
                     self.timers.pop(effect.name, None)
+                case Count():
+                    self.counted.append(effect)
         self.case.version += 1
 
     def all(self, kind: type[Payload]) -> list[Any]:
@@ -110,7 +114,8 @@ class World:
 
     def outcomes(self) -> list[tuple[str, str]]:
         """What was counted: kind and outcome."""
-        return [(kind, outcome) for kind, _, outcome in self.case.outcomes]
+        found = (c.labels for c in self.counted if c.metric == OUTCOME.measure.name)
+        return [(kind, outcome) for kind, _, outcome in found]
 
 
 def received(

@@ -8,33 +8,27 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter
-from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.intake import identity, reference, timeline
+from services.intake.coalescer import KEY_REUSED
 from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said
 from services.intake.entry import Entry, from_post
 from services.intake.links import Links
+from services.intake.metrics import ACCEPT_SECONDS, DUPLICATE, REJECTED, UNKNOWN
 from services.intake.model import Case
 from services.intake.requests import Accepted, ComplaintIn, SayIn
 from services.intake.store import cases, entries
 from services.intake.uploads import Upload
-from shared.base.errors import NotFound
+from shared.base.errors import NotFound, Problem
 from shared.base.security import Caller, allow, authorize, caller
 
 from . import Desk
 from .bodies import expects, files, idempotency_key, json_body, parse, stored, wrong
 
 log = structlog.get_logger()
-ACCEPT_SECONDS = Histogram(
-    "amends_accept_seconds",
-    "From the request to the commit of a post",
-    ["channel"],
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5),
-)
-REPLAYED = Counter("amends_replayed_total", "Posts answered again for the same key")
 SKEW, OLD = timedelta(minutes=1), timedelta(days=2)
 
 
@@ -89,11 +83,18 @@ def route(desk: Desk) -> Route:
     async def receive(request: Request) -> Response:
         started = time.perf_counter()
         await authorize(request, receive)
-        who = caller(request)
-        key = idempotency_key(request)
-        raw = await json_body(request)
-        entry = entry_of(desk, parse(ComplaintIn, raw), raw, source=who.name, key=key, scopes=_scopes(who))
-        answer = await desk.coalescer.put(entry)
+        channel = UNKNOWN
+        try:
+            who = caller(request)
+            key = idempotency_key(request)
+            raw = await json_body(request)
+            post = parse(ComplaintIn, raw)
+            channel = post.channel
+            entry = entry_of(desk, post, raw, source=who.name, key=key, scopes=_scopes(who))
+            answer = await desk.coalescer.put(entry)
+        except Problem as refusal:
+            REJECTED.labels(channel, _reason(refusal)).inc()
+            raise
         ACCEPT_SECONDS.labels(entry.channel).observe(time.perf_counter() - started)
         body = {
             "complaint_id": str(entry.id),
@@ -105,10 +106,16 @@ def route(desk: Desk) -> Route:
             body["pin"] = desk.links.pin(entry.id)
         if not answer.replayed:
             return JSONResponse(body, 201)
-        REPLAYED.inc()
+        DUPLICATE.labels(entry.channel).inc()
         return JSONResponse(body, 201, headers={"Idempotent-Replayed": "true"})
 
     return Route("/v1/complaints", receive, methods=["POST"])
+
+
+def _reason(refusal: Problem) -> str:
+    if refusal.title == KEY_REUSED:
+        return "key_reused"
+    return {413: "too_large", 415: "malformed", 400: "malformed", 503: "busy"}.get(refusal.status, "invalid")
 
 
 def _scopes(who: Caller) -> frozenset[str]:

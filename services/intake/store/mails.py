@@ -50,7 +50,7 @@ _DECIDE = text(
     "UPDATE mail m SET outcome = u.outcome, complaint_id = u.complaint_id, reason = u.reason, decided_at = now() "
     "FROM unnest(CAST(:raw_ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:complaints AS uuid[]), "
     "CAST(:reasons AS text[])) AS u(raw_id, outcome, complaint_id, reason) "
-    "WHERE m.raw_id = u.raw_id AND m.outcome IS NULL"
+    "WHERE m.raw_id = u.raw_id AND m.outcome IS NULL RETURNING m.source, m.outcome"
 )
 _OUTCOMES = text(
     "SELECT m.raw_id, m.outcome, m.complaint_id, c.reference FROM mail m "
@@ -206,9 +206,12 @@ async def forget_answered(tx: AsyncConnection, pause: timedelta) -> None:
     await tx.execute(_FORGET, {"pause": pause})
 
 
-async def decide(tx: AsyncConnection, decisions: Sequence[Decision]) -> dict[UUID, Outcome]:
-    """The second transaction's last word; an outcome that stands already is kept. What became of each arrival."""
-    await tx.execute(
+async def decide(
+    tx: AsyncConnection, decisions: Sequence[Decision]
+) -> tuple[dict[UUID, Outcome], list[tuple[str, str]]]:
+    """The second transaction's last word; an outcome that stands already is kept. What became of each arrival, and
+    source and outcome of those that were decided now."""
+    decided = await tx.execute(
         _DECIDE,
         {
             "raw_ids": [d.raw_id for d in decisions],
@@ -217,8 +220,9 @@ async def decide(tx: AsyncConnection, decisions: Sequence[Decision]) -> dict[UUI
             "reasons": [d.reason for d in decisions],
         },
     )
+    now = [(row.source, row.outcome) for row in decided]
     rows = await tx.execute(_OUTCOMES, {"ids": [d.raw_id for d in decisions]})
-    return {row.raw_id: Outcome(row.outcome, row.complaint_id, row.reference) for row in rows}
+    return {row.raw_id: Outcome(row.outcome, row.complaint_id, row.reference) for row in rows}, now
 
 
 async def shorten(tx: AsyncConnection, raw_ids: Sequence[UUID], life: timedelta) -> None:

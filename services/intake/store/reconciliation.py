@@ -1,7 +1,9 @@
 """The number: what every source has shown us, and what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +26,13 @@ _COUNTS = text(
            min(seen_at)
     FROM call GROUP BY 1, 2
     """
+)
+
+
+_GAPS = text(
+    "SELECT source, count(*) AS n, min(seen_at) AS oldest FROM ("
+    "SELECT source, seen_at FROM mail WHERE outcome IS NULL UNION ALL "
+    "SELECT source, seen_at FROM call WHERE settle_at IS NOT NULL AND complaint_id IS NULL) AS waiting GROUP BY source"
 )
 
 
@@ -71,3 +80,8 @@ def shown(balance: Balance) -> dict[str, object]:
     if balance.oldest_gap is None:
         del document["oldest_gap"]
     return document
+
+
+async def gaps(tx: AsyncConnection) -> Sequence[Any]:
+    """What was seen and has no outcome: `source`, its number `n`, since when (`oldest`)."""
+    return (await tx.execute(_GAPS)).all()

@@ -1,7 +1,5 @@
 """The sender's statements: claim, settle, lapse. Each takes many letters at once."""
 
-import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +18,6 @@ from ..letter import Commitment
 from ..promises import due_at, promise_id
 from .cases import CLASS, commitments
 
-SHARDS = 8
 _COLUMNS = (
     "letter.id, complaint_id, customer_id, kind, language, trigger, address, to_name, reference, subject, text, "
     "thread, promises, attempts, deadline_at, automatic, by_person, decision_id, template_version"
@@ -58,11 +55,6 @@ _CANCEL_DELAYS = text(
     "UPDATE letter SET state = 'cancelled', reason = 'the answer has gone out' "
     "WHERE complaint_id = ANY(CAST(:ids AS uuid[])) AND kind = 'delay_apology' "
     "AND state IN ('owed', 'ready', 'retry', 'blocked', 'no_address')"
-)
-_COUNT = text(
-    "INSERT INTO letter_total AS o (kind, outcome, shard, n) SELECT kind, outcome, :shard, n "
-    "FROM unnest(CAST(:kinds AS text[]), CAST(:outcomes AS text[]), CAST(:counts AS bigint[])) AS u(kind, outcome, n) "
-    "ORDER BY kind, outcome ON CONFLICT (kind, outcome, shard) DO UPDATE SET n = o.n + EXCLUDED.n"
 )
 
 
@@ -152,18 +144,6 @@ class Outgoing:
         """The answer went out: an apology for its delay that still waits would come too late."""
         if complaints:
             await tx.execute(_CANCEL_DELAYS, {"ids": list(complaints)})
-
-    async def count(self, tx: AsyncConnection, settled: Sequence[tuple[str, str]]) -> None:
-        """Add (kind, outcome) to the totals."""
-        if settled:
-            counts = Counter(settled)
-            arguments = {
-                "kinds": [kind for kind, _ in counts],
-                "outcomes": [outcome for _, outcome in counts],
-                "counts": list(counts.values()),
-                "shard": os.getpid() % SHARDS,
-            }
-            await tx.execute(_COUNT, arguments)
 
 
 def reason(outcome: Outcome) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, cast, func, select
+from sqlalchemy import DateTime, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .. import tables as t
@@ -37,15 +37,3 @@ class Reading:
         """Promises, the most urgent first."""
         query = select(t.promise).order_by(t.promise.c.due_at, t.promise.c.id).limit(limit)
         return (await tx.execute(query.where(t.promise.c.state == state) if state else query)).all()
-
-    async def totals(self, tx: AsyncConnection) -> dict[tuple[str, str], int]:
-        """(kind, outcome) → number."""
-        total = t.letter_total.c
-        query = select(total.kind, total.outcome, func.sum(total.n).label("n")).group_by(total.kind, total.outcome)
-        return {(row.kind, row.outcome): int(row.n) for row in await tx.execute(query)}
-
-    async def states(self, tx: AsyncConnection) -> dict[str, int]:
-        """State → number of letters that are not done with."""
-        letter = t.letter.c
-        query = select(letter.state, func.count().label("n")).where(letter.state.not_in(["sent", "cancelled"]))
-        return {row.state: row.n for row in await tx.execute(query.group_by(letter.state))}

@@ -78,6 +78,7 @@ def contact(case: Case, said: Contact, actor: Actor, now: datetime) -> Iterator[
     if said.outcome != "reached":
         return
     yield from first_response(case, said.at, "contact", actor.name)
+    case.reached += 1
     case.unanswered_since = None
     case.warnings = [w for w in case.warnings if w != "callback"]
     if case.decision and said.at >= case.decision.at:

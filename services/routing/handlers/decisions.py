@@ -18,6 +18,7 @@ from shared.events.routing import (
 from shared.spine.effects import Effect
 
 from .. import states
+from ..metrics import RESOLVED, SECOND_LOOKS
 from ..model import Case, DecisionMade
 from .commands import wrong
 from .flow import Actor, end_offer, move, new_id, own, require, tell
@@ -45,6 +46,8 @@ def decide(case: Case, record: Decision, cause: Cause, actor: Actor, now: dateti
     decision_id, result = new_id(case, "decision"), overall(record.issues)
     move(case, "decide")
     case.cause = cause
+    if case.stage == 2 and case.decision:
+        yield SECOND_LOOKS.add("confirmed" if result == case.decision.overall else "overturned")
     case.decision = DecisionMade(decision_id, result, now, actor.name, case.stage, record.remedies)
     case.note(
         now, "decided", actor.name, decision_id=str(decision_id), overall=result, cause=cause, stage=case.stage,
@@ -110,6 +113,8 @@ def resolve(case: Case, actor: Actor, now: datetime) -> Iterator[Effect]:
     if case.state == "final" and case.resolved_at and case.decision and case.resolved_at >= case.decision.at:
         raise states.refusal(case.state, "resolve", "The case is resolved.")
     move(case, "resolve")
+    if case.resolved_at is None and not case.reopened:
+        yield RESOLVED.add("yes" if case.reached <= 1 else "no")
     case.resolved_at = now
     case.note(now, "resolved", actor.name)
     yield from tell(case, ComplaintResolved(at=now, by=actor.name))
