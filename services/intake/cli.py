@@ -176,7 +176,7 @@ def _verify(*, as_json: bool) -> None:
     except (KafkaError, OSError, LookupError) as error:
         fail(f"the topic cannot be read: {error}")
     if settings.database_url:
-        _with_database(lambda database: accounting.keep_verdict(database, verdict))
+        with_database(lambda database: accounting.keep_verdict(database, verdict))
     answer = {
         "records": verdict.records,
         "repeated": verdict.repeated,
