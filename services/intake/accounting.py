@@ -46,6 +46,12 @@ def mail_decided(source: str, outcome: str) -> Count:
     return m.MESSAGES.add(source, outcome if outcome in ("duplicate", "quarantined") else "not_complaint")
 
 
+def mail_taken_back(source: str, outcome: str) -> dict[totals.Key, float]:
+    """A mail's outcome was wrong: it is to be decided anew."""
+    became = outcome if outcome == "quarantined" else "not_complaint"
+    return {(m.MESSAGES.measure.name, (source, became)): -1.0}
+
+
 def became(call: Call) -> str | None:
     """What a call has become so far; None while it waits for its words."""
     if call.complaint_id is None and call.settle_at is not None:

@@ -11,22 +11,25 @@ from shared.deliver.http import Poster, networks
 from shared.deliver.webhooks import Target, Webhooks
 from shared.spine.spine import Spine
 
-from . import lmtp
+from . import identity, lmtp
 from .accounting import FIGURES
 from .admission import Admission
-from .api import Desk, bodies, channels, complaints, directory, pages, tracking
+from .api import Desk, bodies, channels, complaints, directory, mails, pages, tracking
 from .api.site import FORM_BODY, Site
 from .coalescer import Coalescer
 from .conversation import Conversation
 from .directory import Directory
 from .forms import FORMS
 from .handlers import HANDLERS
+from .imap import address
 from .keys import ChannelKeys
 from .links import Links
+from .mailboxes import Fetcher
 from .mailroom import Mailroom
 from .model import Case
 from .parsers import Parsers
 from .policies import Policies
+from .review import Review
 from .settings import Settings
 from .settling import Settling
 from .statuses import purpose
@@ -52,6 +55,7 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
         links=links,
         coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
         conversation=Conversation(spine.work, admission),
+        review=Review(spine.work, parsers, admission.keep),
         mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers),
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
@@ -66,6 +70,17 @@ def mail_loops(settings: Settings, desk: Desk) -> list[Loop]:
     if settings.lmtp_port:
         handler = lmtp.Handler(desk.mailroom, settings.max_mail)
         loops.append(Loop("lmtp", lmtp.Listener(handler, settings.lmtp_host, settings.lmtp_port).run))
+    holder = str(identity.uuid7())
+    for mailbox in settings.mailboxes:
+        fetcher = Fetcher(
+            address(mailbox.get_secret_value()),
+            desk.mailroom,
+            holder=holder,
+            poll=settings.mailbox_poll,
+            compare=settings.mailbox_compare,
+            most=settings.max_mail,
+        )
+        loops.append(Loop(fetcher.name, fetcher.run, stall_after=600))
     return loops
 
 
@@ -83,6 +98,7 @@ def build(settings: Settings) -> Service:
             complaints.router(desk),
             channels.router(desk),
             directory.router(desk),
+            mails.router(desk),
             pages.router(desk, site),
             tracking.router(desk, site),
         ],

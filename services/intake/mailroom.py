@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base.db import is_transient
 from shared.base.errors import Problem
@@ -90,8 +91,12 @@ class Mailroom:
 
     async def _keep(self, new: Sequence[New]) -> list[Arrival]:
         async with self.settling.work.db.transaction() as tx:
-            kept = await store.keep(tx, new, retry=RETRY, life=self.settling.admission.keep)
-            await totals.add(tx, accounting.mails_seen(arrival.source for arrival in kept))
+            return await self.keep_in(tx, new)
+
+    async def keep_in(self, tx: AsyncConnection, new: Sequence[New]) -> list[Arrival]:
+        """Keep mails in the caller's transaction; those that are kept already are not in the answer."""
+        kept = await store.keep(tx, new, retry=RETRY, life=self.settling.admission.keep)
+        await totals.add(tx, accounting.mails_seen(arrival.source for arrival in kept))
         return kept
 
     async def run(self, control: LoopControl) -> None:

@@ -1,9 +1,11 @@
 """Configuration of intake."""
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.base.config import ServiceSettings
 from shared.deliver.http import networks
+
+from .imap import address
 
 
 class Settings(ServiceSettings):
@@ -25,6 +27,13 @@ class Settings(ServiceSettings):
     mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
     lmtp_host: str = Field("127.0.0.1", description="Address on which LMTP is listened for")
     lmtp_port: int | None = Field(None, ge=1, le=65535, description="Port of LMTP; without one there is no LMTP")
+    mailboxes: list[SecretStr] = Field(
+        [],
+        description="JSON list of mailboxes to fetch, imaps://user:password@host/folder each; everything in the folder"
+        " is fetched and marked as seen",
+    )
+    mailbox_poll: float = Field(60.0, gt=0, description="A mailbox is asked this often even if its server says nothing")
+    mailbox_compare: float = Field(300.0, gt=0, description="Seconds from one comparison with the server to the next")
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
     reopen_days: int = Field(90, ge=0, description="How long after its end a customer may open a complaint again")
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
@@ -36,6 +45,14 @@ class Settings(ServiceSettings):
 
     @field_validator("webhook_networks")
     @classmethod
-    def _readable(cls, given: list[str]) -> list[str]:
+    def _networks(cls, given: list[str]) -> list[str]:
         networks(given)
         return given
+
+    @field_validator("mailboxes")
+    @classmethod
+    def _readable(cls, mailboxes: list[SecretStr]) -> list[SecretStr]:
+        names = [address(mailbox.get_secret_value()).name for mailbox in mailboxes]
+        if len(set(names)) < len(names):
+            raise ValueError("names a mailbox twice")
+        return mailboxes

@@ -10,6 +10,7 @@ from services.intake.links import Links
 from services.intake.mailroom import Mailroom
 from services.intake.model import Case
 from services.intake.policies import Policies
+from services.intake.review import Review
 from services.intake.settings import Settings
 from services.intake.switchboard import Switchboard
 from shared.spine.unit import Work
@@ -25,6 +26,7 @@ class Desk:
     coalescer: Coalescer
     conversation: Conversation
     mailroom: Mailroom
+    review: Review
     switchboard: Switchboard
     directory: Directory
     policies: Policies

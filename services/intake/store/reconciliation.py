@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 # One statement, so that all numbers are of one moment. A post is seen when it is committed, so posts have no gap; mail
-# and calls are seen before what becomes of them, so they can have one.
+# and calls are seen before what becomes of them, so they can have one. What a mailbox's server has and we have not
+# kept, at the last comparison, is a gap too.
 _COUNTS = text(
     """
     SELECT source, CASE WHEN kind = 'complaint' THEN 'accepted' ELSE 'not_complaint' END AS became,
@@ -20,6 +21,8 @@ _COUNTS = text(
              WHEN outcome IS NULL THEN 'gap' WHEN outcome IN ('complaint', 'reply', 'chase') THEN 'accepted'
              WHEN outcome IN ('duplicate', 'quarantined') THEN outcome ELSE 'not_complaint' END, count(*), min(seen_at)
     FROM mail GROUP BY 1, 2
+    UNION ALL
+    SELECT name, 'gap', waiting, CASE WHEN waiting > 0 THEN compared_at END FROM mailbox
     UNION ALL
     SELECT source, CASE WHEN complaint_id IS NULL AND settle_at IS NOT NULL THEN 'gap'
              WHEN outcome IN ('complaint', 'reply', 'chase') THEN 'accepted' ELSE 'not_complaint' END, count(*),
@@ -57,7 +60,7 @@ async def balances(tx: AsyncConnection) -> list[Balance]:
         balance = found.setdefault(row.source, Balance(row.source))
         setattr(balance, row.became, getattr(balance, row.became) + row.n)
         balance.seen += row.n
-        if row.became == "gap":
+        if row.became == "gap" and row.oldest:
             balance.oldest_gap = min(row.oldest, balance.oldest_gap or row.oldest)
     return sorted(found.values(), key=lambda b: b.source)
 
