@@ -15,6 +15,7 @@ COMMANDS = {
     "services": ("shared.spine.cli:services", "what each service consumes, decides and emits"),
     "channel": ("services.intake.cli_hooks:channel", "keys of the channels that call REST"),
     "reconcile": ("services.intake.cli:reconcile", "seen = accepted + duplicate + not a complaint + quarantined + gap"),
+    "mail": ("services.intake.cli_mail:mails", "look at mail that began nothing: spam, quarantine, automatic answers"),
     "policy": ("services.escalation.cli:policy", "check policy packs"),
     "calendar": ("services.escalation.cli:calendar", "reckon with business time"),
     "letter": ("services.notifier.cli:letter", "lint and preview letters"),

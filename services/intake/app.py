@@ -55,7 +55,7 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
         links=links,
         coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
         conversation=Conversation(spine.work, admission),
-        review=Review(spine.work, parsers, admission.keep),
+        review=Review(spine.db, parsers, admission.keep),
         mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers),
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)

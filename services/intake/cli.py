@@ -145,11 +145,19 @@ def channel_revoke(name: Name, as_json: Json = False) -> None:
 @reconcile.callback(invoke_without_command=True)
 def reconcile_(
     topic: Annotated[bool, typer.Option("--topic", help="Read the topic and count gaps of ce_sequence.")] = False,
+    replay: Annotated[
+        str, typer.Option("--replay", metavar="ID", help="Decide a quarantined or misjudged mail anew (its raw_id).")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Per source: seen = accepted + duplicate + not a complaint + quarantined + gap. Exit 1 for a gap."""
     if topic:
         _verify(as_json=as_json)
+        return
+    if replay:
+        from . import cli_mail  # it uses this module
+
+        cli_mail.replay(replay, as_json=as_json)
         return
 
     async def read(database: Database) -> list[reconciliation.Balance]:

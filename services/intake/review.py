@@ -6,13 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.base.db import Database
 from shared.base.errors import NotFound, Problem
 from shared.spine import totals
-from shared.spine.unit import Work
 
 from . import accounting
 from .mail import Mail
-from .model import Case
 from .parsers import Parsers, Unparsable
 from .store import review as store
 from .store.review import Doubtful
@@ -24,32 +23,35 @@ BEGINNING = 600
 class Review:
     """`sample` shows, `rescue` gives a mail back to the sweep, which decides anew with the same ids and times."""
 
-    work: Work[Case]
+    db: Database
     parsers: Parsers
     keep: timedelta
 
     async def sample(self, outcome: str, day: date | None, size: int) -> list[dict[str, Any]]:
         """Some mails with this outcome, the same all day for everybody; without a day the newest ones."""
-        async with self.work.db.read() as tx:
+        async with self.db.read() as tx:
             found = await store.sample(tx, outcome, day, size)
         return [await self._shown(one) for one in found]
 
     async def counts(self) -> Sequence[dict[str, Any]]:
         """How many mails began nothing, by day and outcome, the newest day first."""
-        async with self.work.db.read() as tx:
+        async with self.db.read() as tx:
             return await store.counts(tx)
 
     async def show(self, raw_id: UUID) -> dict[str, Any]:
         """One mail. Raises NotFound."""
-        async with self.work.db.read() as tx:
+        async with self.db.read() as tx:
             one = await store.one(tx, raw_id)
         if one is None:
             raise NotFound("mail")
         return await self._shown(one)
 
     async def rescue(self, raw_id: UUID, *, by: str) -> None:
-        """Let the mail be decided again, as a person's. Raises NotFound, and Problem 409 for one that began something."""
-        async with self.work.db.transaction() as tx:
+        """Let the mail be decided again, as a person's.
+
+        Raises NotFound, and Problem 409 for mail that began something.
+        """
+        async with self.db.transaction() as tx:
             was = await store.rescue(tx, raw_id, by, self.keep)
             if was is None:
                 if await store.one(tx, raw_id) is None:

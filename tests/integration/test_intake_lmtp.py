@@ -73,15 +73,8 @@ async def test_a_mail_that_was_answered_with_250_is_committed_and_has_its_outcom
     assert await hand_over(port, MAIL, [US]) == ["250"]
     [row] = await intake.rows("SELECT m.source, r.content FROM mail m JOIN raw_mail r ON r.sha256 = m.sha256")
     assert row.source == "lmtp"
-<<<<<<< HEAD
-    assert (
-        bytes(row.content)
-        == b"Return-Path: <ada@example.com>\r\nDelivered-To: " + US.encode() + b"\r\n" + MAIL + b"\r\n"
-    )
-=======
     envelope = f"Return-Path: <ada@example.com>\r\nDelivered-To: {US}\r\n".encode()
     assert bytes(row.content) == envelope + MAIL + b"\r\n"
->>>>>>> 461953e (Mailboxes are fetched: kept with the cursor, marked after that, compared with the server's UIDs)
     assert await outcomes(intake, 1) == ["complaint"]
     assert await intake.types() == ["complaint.received.v1"]
 

@@ -225,6 +225,12 @@ async def decide(
     return {row.raw_id: Outcome(row.outcome, row.complaint_id, row.reference) for row in rows}, now
 
 
+async def outcome_of(tx: AsyncConnection, raw_id: UUID) -> Outcome | None:
+    """What became of one arrival; None while it waits or when there is none."""
+    row = (await tx.execute(_OUTCOMES, {"ids": [raw_id]})).one_or_none()
+    return Outcome(row.outcome, row.complaint_id, row.reference) if row and row.outcome else None
+
+
 async def shorten(tx: AsyncConnection, raw_ids: Sequence[UUID], life: timedelta) -> None:
     """Spam and quarantine are kept for a shorter time."""
     await tx.execute(_SHORTEN, {"ids": list(raw_ids), "life": life})

@@ -27,8 +27,10 @@ _COUNTS = text(
 )
 _RESCUE = text(
     "WITH was AS (SELECT raw_id, source, outcome FROM mail "
-    "WHERE raw_id = :raw_id AND outcome = ANY(CAST(:outcomes AS text[])) FOR UPDATE), back AS (UPDATE mail SET outcome = NULL, reason = NULL, complaint_id = NULL, decided_at = NULL, tries = 0, "
-    "retry_at = now(), rescued_by = :by FROM was WHERE mail.raw_id = was.raw_id RETURNING mail.raw_id, mail.sha256), "
+    "WHERE raw_id = :raw_id AND outcome = ANY(CAST(:outcomes AS text[])) FOR UPDATE), "
+    "back AS (UPDATE mail SET outcome = NULL, reason = NULL, complaint_id = NULL, decided_at = NULL, tries = 0, "
+    "retry_at = now(), rescued_by = :by FROM was WHERE mail.raw_id = was.raw_id "
+    "RETURNING mail.raw_id, mail.sha256), "
     "said AS (DELETE FROM mail_content c USING back WHERE c.raw_id = back.raw_id), "
     "kept AS (UPDATE raw_mail r SET delete_after = now() + CAST(:life AS interval) FROM back "
     "WHERE r.sha256 = back.sha256) SELECT source, outcome FROM was"
@@ -49,7 +51,9 @@ class Doubtful(NamedTuple):
 
 async def sample(tx: AsyncConnection, outcome: str, day: date | None, size: int) -> list[Doubtful]:
     """At most `size` mails with this outcome: of a UTC day, or the newest."""
-    rows = await tx.execute(_SAMPLE if day else _NEWEST, {"outcome": outcome, "size": size} | ({"day": day} if day else {}))
+    rows = await tx.execute(
+        _SAMPLE if day else _NEWEST, {"outcome": outcome, "size": size} | ({"day": day} if day else {})
+    )
     return [_doubtful(row) for row in rows]
 
 
