@@ -62,6 +62,18 @@ class PolicyBook:
         self._matches: dict[tuple[Pins, Subject], Matches] = {}
         self.newest_id = 0
 
+    def with_candidate(self, pack: Pack, text: str) -> tuple["PolicyBook", Edition]:
+        """A copy of the book in which this pack is stored as its next version."""
+        newest = self.newest(pack.pack)
+        edition = Edition(
+            self.newest_id + 1, pack, newest.version + 1 if newest else 1, in_force_from(pack, None), text
+        )
+        copy = PolicyBook(self.calendars)
+        for one in self._editions.values():
+            copy.put(one)
+        copy.put(edition)
+        return copy, edition
+
     def put(self, edition: Edition) -> None:
         """Add a stored version."""
         key = (edition.pack.pack, edition.version)
@@ -75,7 +87,7 @@ class PolicyBook:
         return [e for name in sorted(self._by_pack) for e in reversed(self._by_pack[name])]
 
     def edition(self, pack: str, version: int) -> Edition:
-        """One stored version."""
+        """One stored version. Raises KeyError."""
         return self._editions[pack, version]
 
     def newest(self, pack: str) -> Edition | None:

@@ -1,5 +1,6 @@
 """`amends policy …` and `amends calendar …`."""
 
+import asyncio
 import json
 import sys
 from datetime import datetime
@@ -7,14 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.base.config import Settings, load
+from shared.base.db import Database
 from shared.calendars import CalendarError, Calendars, Duration, explain, load_calendars, read_moment
 
+from .book import PolicyBook
+from .change import Order
+from .changing import Report, preview, words_of
 from .checks import check
 from .document import Faulty
+from .policy import Pack
+from .store import Store
 
-policy = typer.Typer(help="Check policy packs.", no_args_is_help=True)
+policy = typer.Typer(help="Check policy packs, and see what one would change.", no_args_is_help=True)
 calendar = typer.Typer(help="Reckon with business time.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -28,9 +37,10 @@ class CalendarSettings(Settings):
     calendars: Path | None = None
 
 
-@policy.callback()
-def _policy() -> None:
-    """Keep `check` a subcommand while it is the only one."""
+class DatabaseSettings(Settings):
+    """For looking at the open complaints."""
+
+    database_url: SecretStr
 
 
 @policy.command("check")
@@ -66,6 +76,47 @@ def _print_checks(results: list[dict[str, Any]]) -> None:
             print(f"{result['file']}: pack {result['pack']}, {result['clocks']} clocks, no fault")
         for fault in result["faults"]:
             print(f"{result['file']}:{fault['line']}: {fault['key'] + ': ' if fault['key'] else ''}{fault['message']}")
+
+
+@policy.command("preview")
+def policy_preview(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The pack as it would be, in YAML or JSON.")],
+    as_json: Json = False,
+) -> None:
+    """Say which open complaints a version would move, relax or make late. Reads escalation's database
+    (AMENDS_DATABASE_URL), changes nothing. Exit 1 when the file is no pack."""
+    calendars = _calendars()
+    try:
+        text = path.read_text(encoding="utf-8")
+        pack = check(text, calendars)
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}", 2)
+    except Faulty as error:
+        _fail(f"{path}:{error.faults[0]}", 1)
+    try:
+        report = asyncio.run(_previewed(load(DatabaseSettings), calendars, pack, text))
+    except (SQLAlchemyError, OSError) as error:
+        _fail(f"the database cannot be read ({type(error).__name__})", 1)
+    if as_json:
+        print(json.dumps({"pack": pack.pack, "open": report.open, **report.counts}, indent=2))
+        return
+    print(f"{pack.pack}: {report.open} open complaints; clocks: {words_of(report.counts)}")
+    for moved in report.listed:
+        before, after = (str(at)[:16] if at else "none" for at in (moved.due_before, moved.due_after))
+        late = ", late at once" if moved.breaches else ""
+        print(f"{moved.complaint_id} {moved.kind}: {moved.how}, {before} → {after} UTC{late}")
+
+
+async def _previewed(settings: DatabaseSettings, calendars: Calendars, pack: Pack, text: str) -> Report:
+    store = Store(PolicyBook(calendars))
+    db = Database(settings.database_url.get_secret_value(), "escalation", work_pool=2, api_pool=1)
+    try:
+        async with db.transaction() as tx:
+            await store.refresh(tx)
+        book, edition = store.book.with_candidate(pack, text)
+        return await preview(db, store, book, Order(edition, "preview", "preview", loosen=True))
+    finally:
+        await db.close()
 
 
 @calendar.command("add")

@@ -88,10 +88,14 @@ class Clock:
             paused_at=self.paused_at,
         )  # fmt: skip
 
-    def move(self, due_at: datetime, words: Words, now: datetime, why: str) -> None:
-        """Give it another deadline; what was told before stays in its history."""
+    def note(self, now: datetime, why: str) -> None:
+        """Keep in the history what its deadline was until now, and what happened."""
         told = {"version": self.version, "due_at": self.due_at.isoformat()}
         self.history.append({**told, "changed_at": now.isoformat(), "why": why})
+
+    def move(self, due_at: datetime, words: Words, now: datetime, why: str) -> None:
+        """Give it another deadline; what was told before stays in its history."""
+        self.note(now, why)
         self.due_at, self.zh, self.en = due_at, words.zh, words.en
         self.version += 1
 

@@ -40,11 +40,14 @@ class Commands:
             clock.armed = None
         yield from self.machine.settle(case, now)
 
-    def resume(self, case: Case, now: datetime) -> Effects:
+    def resume(self, case: Case, now: datetime, *, who: str, why: str) -> Effects:
         """Somebody ends the waiting for the customer by hand. Raises Conflict when nothing waits."""
-        if not any(clock.state == "paused" for clock in case.clocks.values()):
+        paused = [clock for clock in case.clocks.values() if clock.state == "paused"]
+        if not paused:
             raise Conflict("No clock of this complaint waits for the customer.")
         note(case.resumed, now)
+        for clock in paused:
+            clock.note(now, f"waiting ended by {who}: {why}")
         return self.machine.settle(case, now)
 
     def confirm_remedy(self, case: Case, now: datetime, *, remedy: str, who: str) -> Effects:

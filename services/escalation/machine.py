@@ -20,6 +20,7 @@ from .policy import BOUNDS
 
 PAUSE_END = "pause/end"
 CAME_BACK = "the letter came back"
+Seen = dict[str, tuple[tuple[object, ...], tuple[object, ...]]]
 
 
 class Machine:
@@ -29,13 +30,15 @@ class Machine:
         self.book = book
 
     def settle(
-        self, case: Case, now: datetime, *, rematch: bool = False, fired: Clock | None = None, undone: bool = False
-    ) -> Iterator[Effect]:
+        self, case: Case, now: datetime, *, rematch: bool = False, fired: Clock | None = None, undone: bool = False,
+        seen: Seen | None = None,
+    ) -> Iterator[Effect]:  # fmt: skip
         """Bring the clocks in line with the facts. `rematch`: facts changed that rules or new clocks depend on;
-        `fired`: this clock's timer has come due; `undone`: something that was a fact is none any more."""
+        `fired`: this clock's timer has come due; `undone`: something that was a fact is none any more; `seen`: the
+        clocks as they were, when the caller has changed some."""
         if case.received_at is None:
             return
-        seen = {name: (clock.visible(), _course(clock)) for name, clock in case.clocks.items()}
+        seen = seen_of(case) if seen is None else seen
         if rematch:
             opening.match(self.book, case, now)
         if fired is not None:
@@ -90,7 +93,7 @@ class Machine:
         terms = self.terms(clock)
         if clock.given is not None or terms is None:
             return
-        bound = None if clock.legal else _bound(case, clock)
+        bound = None if clock.legal else bound_of(case, clock)
         extended = opening.extensions(case, terms, clock.started_at, pauses)
         was_paused = clock.pausable and clock.version > 1
         unmoved = not pauses and not was_paused and extended == clock.extended
@@ -128,7 +131,7 @@ class Machine:
 
     def _stopped(self, case: Case, clock: Clock, at: datetime, now: datetime, state: str) -> Iterator[Effect]:
         in_time = at <= clock.due_at
-        if state == "met" and clock.stopped_at is None:
+        if state == "met" and clock.stopped_at is None and (in_time or not clock.lapses):
             yield from settled.done(case, clock, self.terms(clock), at)
         if clock.state == "breached":
             if in_time:
@@ -223,12 +226,17 @@ class Machine:
                 yield from ladder.reach(case, clock, threshold, terms)
 
 
+def seen_of(case: Case) -> Seen:
+    """What `settle` compares with afterwards: what others see of each clock, and its course."""
+    return {name: (clock.visible(), _course(clock)) for name, clock in case.clocks.items()}
+
+
 def _course(clock: Clock) -> tuple[object, ...]:
     """What decides which threshold comes next."""
     return (clock.live, clock.version, clock.held_until, len(clock.passed))
 
 
-def _bound(case: Case, clock: Clock) -> Clock | None:
+def bound_of(case: Case, clock: Clock) -> Clock | None:
     """The strictest legal clock over a house clock."""
     over = [
         c for c in case.clocks.values()

@@ -80,6 +80,7 @@ class Case:
     sent: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     bounced: list[str] = field(default_factory=list)
     pause_end: datetime | None = None
+    staged: str = ""
     clocks: dict[str, Clock] = field(default_factory=dict)
     rungs: list[RungRow] = field(default_factory=list)
     marks: dict[str, tuple[object, ...]] = field(default_factory=dict)

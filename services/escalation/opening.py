@@ -125,12 +125,17 @@ def _tighten(case: Case, clock: Clock, found: Sequence[Terms], now: datetime) ->
 
 def put_under(case: Case, clock: Clock, terms: Terms, due: datetime, now: datetime, why: str) -> None:
     """Another rule, version or calendar counts from now on; the old deadline stays in the history."""
-    clock.pack_version, clock.rule, clock.calendar = terms.edition.version, terms.index, terms.calendar.id
-    clock.pausable, clock.lapses = terms.rule.pausable, terms.rule.lapses
+    rename(clock, terms)
     pauses = case.pauses(clock)
     clock.extended = extensions(case, terms, clock.started_at, pauses)
     clock.passed.clear()
     clock.move(due, reckon.words(clock.started_at, terms, due, pauses, extended=clock.extended), now, why)
+
+
+def rename(clock: Clock, terms: Terms) -> None:
+    """The promise that counts from now on; its deadline is the caller's affair."""
+    clock.pack_version, clock.rule, clock.calendar = terms.edition.version, terms.index, terms.calendar.id
+    clock.pausable, clock.lapses = terms.rule.pausable, terms.rule.lapses
 
 
 def _open_promise(book: PolicyBook, case: Case, kind: str, key: str, started_at: datetime, due: datetime) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from .clocks import Clock
 from .facts import Given, Question, Times
 from .model import Case, RungRow
+from .stages import Stage
 
 _TIMES = (
     "triaged", "assigned", "acknowledged", "responded", "reached", "called", "letters", "holdings", "decided",
@@ -57,6 +58,8 @@ def complaint_row(case: Case) -> dict[str, Any]:
         document["claims"] = {k: [at.isoformat(), who] for k, (at, who) in case.claims.items()}
     if case.sent:
         document["sent"] = {k: [kind, at.isoformat()] for k, (kind, at) in case.sent.items()}
+    if case.staged:
+        document["staged"] = case.staged
     if case.pause_end:
         document["pause_end"] = case.pause_end.isoformat()
     return {
@@ -87,6 +90,7 @@ def case_of(row: Any) -> Case:
     case.questions = {k: _question_of(row) for k, row in document.get("questions", {}).items()}
     case.claims = {k: (datetime.fromisoformat(at), who) for k, (at, who) in document.get("claims", {}).items()}
     case.sent = {k: (kind, datetime.fromisoformat(at)) for k, (kind, at) in document.get("sent", {}).items()}
+    case.staged = document.get("staged", "")
     case.pause_end = _time(document.get("pause_end"))
     return case
 
@@ -128,6 +132,15 @@ def clock_mark(tier: str, clock: Clock) -> tuple[object, ...]:
         len(clock.acknowledged), clock.mark, clock.extended, clock.lapses,
         len(clock.beaten),
     )  # fmt: skip
+
+
+def stage_row(complaint_id: UUID, stage: Stage) -> dict[str, Any]:
+    """The row of `stage`."""
+    return {
+        "complaint_id": complaint_id, "stage": stage.name, "kind": stage.kind, "calendar": stage.calendar,
+        "began_at": stage.began_at, "ended_at": stage.ended_at, "over": stage.over,
+        "took": None if stage.took is None else stage.took.total_seconds(),
+    }  # fmt: skip
 
 
 def rung_row(complaint_id: UUID, rung: RungRow) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every SQL statement of escalation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -17,6 +17,7 @@ from .book import Edition, PolicyBook, in_force_from
 from .checks import check
 from .model import Case, RungRow
 from .policy import Pack
+from .stages import mark_of, stages
 
 _DUE = text(
     "SELECT k.complaint_id, k.kind, k.pack, k.state, k.due_at, c.tier, c.document -> 'handler' ->> 'id' AS handler, "
@@ -30,6 +31,24 @@ _STANDING = text(
     "WHEN due_at <= now() + interval '4 hours' THEN '4h' WHEN due_at <= now() + interval '1 day' THEN '1d' "
     "WHEN due_at <= now() + interval '3 days' THEN '3d' ELSE 'later' END AS within, "
     "count(*) AS n, min(due_at) AS first FROM clock WHERE live GROUP BY 1, 2, 3"
+)
+# What lasts longer than this share of the past ones of its kind is slow; of a rare kind, than of its stage.
+SLOW_SHARE, FEWEST = 0.8, 20
+_USUAL = text(
+    "SELECT stage, kind, count(*) AS n, percentile_cont(CAST(:share AS float8)) WITHIN GROUP (ORDER BY took) AS usual "
+    "FROM stage WHERE took IS NOT NULL AND NOT over AND ended_at > now() - interval '180 days' "
+    "GROUP BY GROUPING SETS ((stage), (stage, kind)) HAVING count(*) >= :fewest"
+)
+_LASTING = text(
+    "SELECT s.complaint_id, s.stage, s.kind, s.calendar, s.began_at, c.tier, now() AS now, "
+    "c.document -> 'handler' ->> 'id' AS handler, "
+    "EXISTS (SELECT 1 FROM clock k WHERE k.complaint_id = s.complaint_id AND k.live "
+    "AND (k.state = 'breached' OR k.document ? 'warned_at')) AS in_danger "
+    "FROM stage s JOIN complaint c USING (complaint_id) WHERE s.ended_at IS NULL ORDER BY s.began_at LIMIT :n"
+)
+_OPEN = text(
+    "SELECT c.complaint_id FROM complaint c WHERE c.complaint_id > :after AND c.received_at IS NOT NULL AND EXISTS "
+    "(SELECT 1 FROM clock k WHERE k.complaint_id = c.complaint_id AND k.live) ORDER BY c.complaint_id LIMIT :n"
 )
 # One writer of versions at a time, so that ids become visible in their order and none is overlooked.
 _POLICY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.policy', 0))")
@@ -56,7 +75,8 @@ class Store:
         return cases
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
-        """Complaints, changed clocks and reached rungs: at most three statements."""
+        """Complaints, changed clocks, stages and reached rungs: at most four statements."""
+        stages = list(self._changed_stages(cases))
         await sql.upsert(tx, t.complaint, [rows.complaint_row(case) for case in cases])
         changed = [
             rows.clock_row(case.complaint_id, case.tier, clock)
@@ -65,8 +85,17 @@ class Store:
             if case.marks.get(name) != rows.clock_mark(case.tier, clock)
         ]
         await sql.upsert(tx, t.clock, changed)
+        await sql.upsert(tx, t.stage, stages)
         reached = {rung.id: rows.rung_row(case.complaint_id, rung) for case in cases for rung in case.rungs}
         await sql.upsert(tx, t.rung, list(reached.values()))
+
+    def _changed_stages(self, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
+        for case in cases:
+            found = stages(case, self.book.calendars)
+            mark = mark_of(found)
+            if mark != case.staged:
+                case.staged = mark
+                yield from (rows.stage_row(case.complaint_id, stage) for stage in found)
 
     # Policies ----------------------------------------------------------------------------------------------------
 
@@ -132,6 +161,19 @@ class Store:
         """The rungs that a complaint reached, in order."""
         query = select(t.rung).where(t.rung.c.complaint_id == complaint_id).order_by(t.rung.c.reached_at)
         return [rows.rung_of(row) for row in await tx.execute(query)]
+
+    async def open_complaints(self, tx: AsyncConnection, *, after: UUID, n: int) -> list[UUID]:
+        """Complaints with a live clock, by id, the first `n` after one."""
+        return list((await tx.execute(_OPEN, {"after": after, "n": n})).scalars())
+
+    async def usual(self, tx: AsyncConnection) -> Mapping[tuple[str, str | None], tuple[float, int]]:
+        """Stage, and kind or None for all kinds → how long 80 % of past ones took at most (seconds), of how many."""
+        found = await tx.execute(_USUAL, {"share": SLOW_SHARE, "fewest": FEWEST})
+        return {(row.stage, row.kind): (row.usual, row.n) for row in found}
+
+    async def lasting(self, tx: AsyncConnection, *, n: int) -> Sequence[Any]:
+        """The stages that last now, the longest first."""
+        return (await tx.execute(_LASTING, {"n": n})).all()
 
     async def due(self, tx: AsyncConnection, *, within: float, limit: int) -> Sequence[Any]:
         """Live clocks that are due within so many seconds, the overdue ones first."""

@@ -1,6 +1,18 @@
 """Escalation's own tables (migrations/ makes them)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData()
@@ -46,6 +58,19 @@ rung = Table(
     Column("acknowledged_at", _time),
     Column("acknowledged_by", Text),
     Column("why", Text),
+)
+# How long the work took, in seconds of working time; `over`: the complaint ended in this stage.
+stage = Table(
+    "stage",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("began_at", _time, nullable=False),
+    Column("ended_at", _time),
+    Column("took", Double),
+    Column("over", Boolean, nullable=False),
 )
 # Every version of every pack, never changed.
 policy = Table(

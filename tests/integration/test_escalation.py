@@ -269,12 +269,13 @@ async def test_a_wrong_pack_is_refused_with_its_line(client: Callable[..., httpx
 async def test_the_shipped_packs_are_kept_once(client: Callable[..., httpx.AsyncClient]) -> None:
     async with client("auditor") as auditor:
         listed = (await auditor.get("/v1/policies")).json()
-    assert [(p["pack"], p["version"], p["active"]) for p in listed] == [
-        ("cn-bank-insurance", 1, False),
-        ("house-tiered", 1, True),
-        ("uk-fca-disp", 1, False),
-    ]
-    assert {p["notice"] for p in listed} == {"Example configuration, not legal advice."}
+    assert len(listed) == 21
+    assert {p["version"] for p in listed} == {1}
+    assert [p["pack"] for p in listed if p["active"]] == ["house-tiered"]
+    for row in (row for p in listed for row in p["clocks"]):
+        assert row["notice"] == "Example configuration, not legal advice."
+        assert row["source"]
+        assert row["confidence"] in ("design", "seen", "seen second-hand", "from memory")
 
 
 async def test_a_rung_is_acknowledged_once_with_who_and_why(world: World) -> None:
@@ -368,10 +369,99 @@ async def test_a_batch_makes_a_constant_number_of_statements(world: World) -> No
                 await store.save(tx, list(cases.values()))
             made.append(list(counted))
         assert made[0] == made[1]
-        assert len(made[0]) <= 7
+        assert len(made[0]) <= 8
 
 
 def _received(case: Any, store: Store) -> Any:
     case.received_at, case.channel = datetime.now(UTC), "web"
     case.pins = store.book.pins(case.received_at)
     return case
+
+
+LONG = SHORT.replace("limit: 1s", "limit: 5h").replace("pack: house", "pack: house\nactive: true")
+
+
+async def test_a_version_is_previewed_and_applied_and_loosens_only_with_flag_and_reason(world: World) -> None:
+    async with world(LONG) as w:
+        complaints = [uuid4() for _ in range(3)]
+        now = datetime.now(UTC)
+        for complaint in complaints:
+            await w.tell(complaint, lives.received(now))
+        await w.tell(complaints[0], lives.letter("acknowledgement", now))
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM clock HAVING count(*) = 6"), what="every clock")
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM clock WHERE state = 'met'"), what="the letter")
+        tighter, looser = LONG.replace("5h", "2h"), LONG.replace("5h", "9h").replace("limit: 1h", "limit: 30min")
+        async with w.client("manager", "mara") as client:
+            seen = (await client.post("/v1/policies/house/preview", content=tighter)).json()
+            assert (seen["version"], seen["open"], seen["tightened"], seen["breaching"]) == (2, 3, 3, 0)
+            assert {c["kind"] for c in seen["clocks"]} == {"first_response"}
+            assert (await client.post("/v1/policies/other/preview", content=tighter)).status_code == 422
+            assert (await client.post("/v1/policies/nothing/preview")).status_code == 404
+            assert (await client.post("/v1/policies", content=looser)).status_code == 201
+            seen = (await client.post("/v1/policies/house/preview")).json()
+            assert (seen["tightened"], seen["relaxed"]) == (2, 3)
+            assert (await client.post("/v1/policies/house/apply", json={"loosen": True})).status_code == 422
+            body = {"reason": "the new promises of December"}
+            done = (await client.post("/v1/policies/house/apply", json=body)).json()
+            assert (done["tightened"], done["kept"], done["relaxed"]) == (2, 3, 0)
+            done = (await client.post("/v1/policies/house/apply", json=body | {"loosen": True})).json()
+            assert (done["tightened"], done["relaxed"]) == (0, 3)
+        for complaint in complaints:
+            found = (await clocks(w, complaint))["first_response"]
+            assert datetime.fromisoformat(found["due_at"]) == now + timedelta(hours=9)
+            assert found["history"][-1]["why"].startswith("house version 2 applied by mara: the new promises")
+        assert (await clocks(w, complaints[0]))["acknowledgement"]["state"] == "met"
+        async with w.client("handler") as client:
+            assert (await client.post("/v1/policies/house/apply", json=body)).status_code == 403
+
+
+async def test_a_wait_is_ended_by_hand_and_a_remedy_confirmed_by_a_second_person(world: World) -> None:
+    pausable = LONG + "  - {clock: decision, limit: 5h, pausable: true}\n"
+    async with world(pausable) as w:
+        complaint, now = uuid4(), datetime.now(UTC)
+        await w.tell(complaint, lives.received(now), lives.asked(now + timedelta(hours=9)))
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM clock WHERE state = 'paused'"), what="the pause")
+        async with w.client("handler", "h1") as client:
+            path = f"/v1/complaints/{complaint}"
+            assert (await client.post(f"{path}/resume", json={})).status_code == 422
+            answer = await client.post(f"{path}/resume", json={"why": "she told me on the phone"})
+            assert [c["state"] for c in answer.json()] == ["running"]
+            assert "waiting ended by h1: she told me" in answer.json()[0]["history"][1]["why"]
+            assert (await client.post(f"{path}/resume", json={"why": "once more"})).status_code == 409
+            await w.tell(complaint, lives.decided(), lives.promised(now + timedelta(hours=8)))
+            await w.tell(complaint, lives.remedy_done(now, evidence="done", by="h1"))
+            claimed = "SELECT 1 FROM complaint WHERE document ? 'claims'"
+            await spines.eventually(lambda: w.rows(claimed), what="the claim")
+            assert (await client.post(f"{path}/remedies/r1/confirm")).status_code == 409
+        async with w.client("lead", "ada") as client:
+            assert (await client.post(f"{path}/remedies/r2/confirm")).status_code == 404
+            answer = await client.post(f"{path}/remedies/r1/confirm")
+            assert answer.json()["state"] == "met"
+
+
+async def test_what_lasts_longer_than_past_ones_of_its_kind_is_listed_before_any_clock_is_in_danger(
+    world: World,
+) -> None:
+    async with world(LONG) as w:
+        now = datetime.now(UTC)
+        for n in range(25):  # past ones were triaged within 1 to 25 minutes
+            past, began = uuid4(), now - timedelta(hours=3)
+            await w.tell(past, lives.received(began))
+            async with w.source.work.unit([past]) as unit:
+                unit.service, unit.source = "routing", source_of(DEPLOYMENT, "routing")
+                unit.add(past, uuid4(), [Emit(lives.triaged(), began + timedelta(minutes=n + 1))])
+            await w.tell(past, lives.closed(now))
+        slow, quick = uuid4(), uuid4()
+        await w.tell(slow, lives.received(now - timedelta(minutes=40)))
+        await w.tell(quick, lives.received(now - timedelta(minutes=2)))
+        await spines.eventually(lambda: w.rows("SELECT 1 FROM complaint HAVING count(*) = 27"), what="all of them")
+        known = "SELECT 1 FROM stage WHERE stage = 'triage' AND took IS NOT NULL HAVING count(*) = 25"
+        await spines.eventually(lambda: w.rows(known), what="the past ones")
+        async with w.client() as client:
+            found = (await client.get("/v1/early-warnings")).json()
+            assert [f["complaint_id"] for f in found] == [str(slow)]
+            assert (found[0]["stage"], found[0]["compared_with"], found[0]["in_danger"]) == ("triage", 25, False)
+            assert found[0]["usual"] == pytest.approx(20.2 * 60, abs=1)
+            assert found[0]["lasts"] == pytest.approx(40 * 60, abs=60)
+            due = (await client.get("/v1/due?within=1h")).json()
+        assert str(slow) in {d["complaint_id"] for d in due}, "its acknowledgement, in 20 minutes: not warned yet"

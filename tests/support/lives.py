@@ -196,6 +196,10 @@ def replied(at: datetime) -> intake.CustomerReplied:
     return intake.CustomerReplied(customer_id=COMPLAINT, channel="email", received_at=at, message_id=uuid4())
 
 
+def customer_changed(customer: intake.Customer) -> intake.CustomerChanged:
+    return intake.CustomerChanged(customer=customer)
+
+
 def withdrawn(at: datetime) -> intake.ComplaintWithdrawn:
     return intake.ComplaintWithdrawn(customer_id=COMPLAINT, channel="web", received_at=at, by="customer")
 

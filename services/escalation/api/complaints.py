@@ -14,8 +14,11 @@ from shared.spine.spine import Spine
 from ..clocks import Clock
 from ..commands import Commands
 from ..model import Case, RungRow
+from ..stages import duration
 from ..store import Store
-from .shapes import STAFF, AcknowledgeIn, ClockOut, DueOut, RungOut, Words, wrong
+from .shapes import STAFF, AcknowledgeIn, ClockOut, DueOut, EarlyOut, RungOut, WhyIn, Words, wrong
+
+_MOST_LASTING = 20_000
 
 
 def router(spine: Spine[Case], store: Store, commands: Commands) -> APIRouter:
@@ -68,7 +71,57 @@ def router(spine: Spine[Case], store: Store, commands: Commands) -> APIRouter:
         clock = next(c for c in case.clocks.values() if c.id == rung.clock_id)
         return _clock_out(clock, [r for r in case.rungs if r.clock_id == clock.id], datetime.now(UTC))
 
+    @routes.post("/complaints/{complaint_id}/resume")
+    @allow("handler", "lead", "manager")
+    async def resume(complaint_id: UUID, body: WhyIn, request: Request) -> list[ClockOut]:
+        """End the waiting for the customer by hand: paused clocks run on. 409 when nothing waits."""
+        who = caller(request).name
+        case = await spine.work.command(
+            complaint_id, lambda case, now: commands.resume(case, now, who=who, why=body.why)
+        )
+        now = datetime.now(UTC)
+        return [_clock_out(clock, [], now) for clock in case.clocks.values() if clock.pausable]
+
+    @routes.post("/complaints/{complaint_id}/remedies/{remedy_id}/confirm")
+    @allow("handler", "lead", "manager", "approver")
+    async def confirm(complaint_id: UUID, remedy_id: str, request: Request) -> ClockOut:
+        """Confirm as a second person that a remedy was carried out, which its decider said without the paying system's
+        reference. 404 when nobody said so, 409 when it was you."""
+        who = caller(request).name
+        case = await spine.work.command(
+            complaint_id, lambda case, now: commands.confirm_remedy(case, now, remedy=remedy_id, who=who)
+        )
+        clock = case.clocks.get(f"remedy:{remedy_id}")
+        if clock is None:
+            raise NotFound("clock of this remedy")
+        return _clock_out(clock, [], datetime.now(UTC))
+
+    @routes.get("/early-warnings")
+    @allow(*STAFF)
+    async def early_warnings(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+        in_danger: Annotated[bool, Query(description="also those of which a clock has warned or is missed")] = False,
+    ) -> list[EarlyOut]:
+        """Complaints whose present stage lasts longer than 80 % of the past ones of its cause and severity (of its
+        stage, where fewer than 20 are known), in working time; the slowest first. No clock needs to be near."""
+        async with spine.db.read() as tx:
+            usual, lasting = await store.usual(tx), await store.lasting(tx, n=_MOST_LASTING)
+        found = []
+        for row in lasting:
+            known = usual.get((row.stage, row.kind)) or usual.get((row.stage, None))
+            if known is None or (row.in_danger and not in_danger):
+                continue
+            took = duration(store.book.calendars, row.calendar, row.began_at, row.now).total_seconds()
+            if took > known[0]:
+                found.append(EarlyOut(**_early(row), lasts=took, usual=known[0], compared_with=known[1]))
+        return sorted(found, key=lambda e: e.lasts / max(e.usual, 1.0), reverse=True)[:limit]
+
     return routes
+
+
+def _early(row: Any) -> dict[str, Any]:
+    names = ("complaint_id", "stage", "kind", "began_at", "tier", "handler", "in_danger")
+    return {name: getattr(row, name) for name in names}
 
 
 def _clock_out(clock: Clock, rungs: list[RungRow], now: datetime) -> ClockOut:

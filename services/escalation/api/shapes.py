@@ -59,6 +59,29 @@ class ClockOut(BaseModel):
     rungs: list[RungOut]
 
 
+class WhyIn(BaseModel):
+    """`why` is kept with your name in the history of the clocks."""
+
+    model_config = ConfigDict(extra="forbid")
+    why: str = Field(min_length=3, max_length=500)
+
+
+class EarlyOut(BaseModel):
+    """A stage that lasts long. `lasts` and `usual` (what 80 % of `compared_with` past ones took at most) are seconds of
+    working time; `kind` are cause and severity."""
+
+    complaint_id: UUID
+    stage: str
+    kind: str
+    began_at: datetime
+    tier: str
+    handler: str | None
+    lasts: float
+    usual: float
+    compared_with: int
+    in_danger: bool
+
+
 class DueOut(BaseModel):
     """A deadline that comes up, or passed and still waits for the work. `remaining` in seconds."""
 
@@ -73,7 +96,7 @@ class DueOut(BaseModel):
 
 
 class PolicyOut(BaseModel):
-    """A stored version of a pack."""
+    """A stored version of a pack. Each row of `clocks` says where it is from; `duties` are timed by nobody here."""
 
     pack: str
     version: int
@@ -87,7 +110,46 @@ class PolicyOut(BaseModel):
     in_force_from: datetime
     created_at: datetime | None
     created_by: str
+    outside: dict[str, str] | None = None
     clocks: list[dict[str, Any]]
+    duties: list[dict[str, Any]] = []
+
+
+class ApplyIn(BaseModel):
+    """`loosen`: also where a customer was told an earlier date; the reason stands in each clock's history."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: int | None = Field(None, ge=1)
+    loosen: bool = False
+    reason: str = Field(min_length=3, max_length=500)
+
+
+class MovedOut(BaseModel):
+    """A clock that a version changes: tightened, relaxed, opened, ended, or kept because loosening was not asked for.
+    `breaches`: the new deadline has passed already."""
+
+    complaint_id: UUID
+    kind: str
+    how: str
+    due_before: datetime | None
+    due_after: datetime | None
+    breaches: bool
+
+
+class ChangeOut(BaseModel):
+    """What a version changes in the open complaints: clocks by how, and at most a thousand of them by name."""
+
+    pack: str
+    version: int
+    open: int
+    tightened: int
+    relaxed: int
+    opened: int
+    ended: int
+    kept: int
+    breaching: int
+    stalled: int
+    clocks: list[MovedOut]
 
 
 class CalendarOut(BaseModel):
