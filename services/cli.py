@@ -12,6 +12,7 @@ COMMANDS = {
     "topics": ("shared.spine.cli:topics", "create the Kafka topics where they are missing"),
     "token": ("shared.spine.cli:token", "issue bearer tokens for people and services"),
     "parked": ("shared.spine.cli:parked", "list, show and release events that could not be handled"),
+    "lost": ("shared.spine.cli:lost", "after a restore: what the topic knows and a service has forgotten"),
     "services": ("shared.spine.cli:services", "what each service consumes, decides and emits"),
     "channel": ("services.intake.cli_hooks:channel", "keys of the channels that call REST"),
     "reconcile": ("services.intake.cli:reconcile", "seen = accepted + duplicate + not a complaint + quarantined + gap"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -19,13 +20,14 @@ from shared.events.catalog import SERVICES
 from shared.events.envelope import TOPIC
 from shared.migrations import run as migrations
 
-from . import parking
+from . import parking, restored
 from . import tables as t
 
 migrate = typer.Typer(help="Bring every schema to the newest revision.")
 topics = typer.Typer(help="Create the Kafka topics where they are missing.")
 token = typer.Typer(help="Bearer tokens for people and services.", no_args_is_help=True)
 parked = typer.Typer(help="Events that could not be handled.", no_args_is_help=True)
+lost = typer.Typer(help="After a restore: what the topic holds and a service's database has forgotten.")
 services = typer.Typer(help="What each service consumes, decides and emits.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -58,6 +60,12 @@ class DatabaseSettings(Settings):
     """For looking into one service's schema."""
 
     database_url: SecretStr
+
+
+class RestoredSettings(KafkaSettings):
+    """For comparing the topic with one service's schema."""
+
+    deployment_id: str
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -198,6 +206,29 @@ def release_parked(
     if not _run(service, write):
         fail(f"nothing parked under {row_id} in {service}")
     print(f"{row_id}: {'retry' if retry else 'discard'} asked; the service carries it out within seconds")
+
+
+@lost.command()
+def lost_command(service: ServiceOption, as_json: Json = False) -> None:
+    """List the service's own events that its database does not know. Exit 1 when there are any."""
+    settings = load(RestoredSettings)
+
+    async def compare(tx: Any) -> list[restored.Lost]:
+        return await restored.lost(
+            tx, settings.kafka_bootstrap, settings.topic, deployment=settings.deployment_id, service=service
+        )
+
+    try:
+        found = _run(service, compare)
+    except (KafkaError, LookupError) as error:
+        fail(str(error) or type(error).__name__)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], default=str, indent=2))
+    else:
+        for one in found:
+            print(f"{one.time}  {one.complaint_id}  {one.sequence:>5}  {one.type}")
+        print(f"{service}: {len(found)} events about {len({one.complaint_id for one in found})} complaints lost")
+    raise SystemExit(bool(found))
 
 
 @services.command()

@@ -177,7 +177,8 @@ class Consumer(Generic[S]):
             newer = sum(sequence > known.get(complaint, 0) for complaint, sequence in claimed.items())
             if newer:
                 raise Refused(
-                    f"the topic holds newer events of {newer} complaints than this database: restored from before?"
+                    f"the topic holds newer events of {newer} complaints than this database: restored from before? "
+                    f"`amends lost --service {self.work.service}` lists them; AMENDS_ACCEPT_OLDER_DATABASE=true goes on"
                 )
         parts = [tp.partition for tp in client.assignment()]
         self._unproven = not parts or any(self._caught_up(client, p) is None for p in parts)

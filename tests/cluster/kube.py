@@ -67,6 +67,19 @@ class Kube:
             if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
         ]
 
+    def images(self, component: str) -> str:
+        """The tags of the images that a part's pods have."""
+        return ", ".join(sorted({p["spec"]["containers"][0]["image"].rpartition(":")[2] for p in self.pods(component)}))
+
+    def cpu_percent(self, scaler: str) -> int | None:
+        """The CPU use in percent of the request, as the autoscaler of this name sees it; None while it sees none."""
+        found = json.loads(self.run("get", "hpa", scaler, "-o", "json")[1])
+        for metric in found["status"].get("currentMetrics") or []:
+            if metric and metric["type"] == "Resource":
+                used: int | None = metric["resource"]["current"].get("averageUtilization")
+                return used
+        return None
+
     def make_namespace(self) -> None:
         """The namespace, which enforces the Pod Security Standard "restricted"."""
         metadata = {"name": self.namespace, "labels": RESTRICTED}

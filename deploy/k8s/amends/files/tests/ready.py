@@ -1,7 +1,11 @@
 """`helm test`: every service answers that it is ready, and shows metrics. Arguments: the services' addresses."""
 
 import sys
+import time
 import urllib.request
+
+# A new pod's first connections may be refused until every node's network policies know it.
+PATIENCE = 30
 
 
 def check(address: str) -> None:
@@ -14,8 +18,13 @@ def check(address: str) -> None:
 
 
 if __name__ == "__main__":
+    started = time.monotonic()
     for given in sys.argv[1:]:
-        try:
-            check(given)
-        except OSError as failure:
-            sys.exit(f"{given}: {failure}")
+        while True:
+            try:
+                check(given)
+                break
+            except OSError as failure:
+                if time.monotonic() - started > PATIENCE:
+                    sys.exit(f"{given}: {failure}")
+                time.sleep(0.5)

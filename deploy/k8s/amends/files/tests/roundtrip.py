@@ -7,21 +7,39 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
 import uuid
 from typing import Any
 
 from shared.base.security import issue
 
+# A new pod's first connections may be refused until every node's network policies know it.
+PATIENCE = 30
+STARTED = time.monotonic()
+KEY = f"helm-test-{uuid.uuid4()}"
+
 
 def call(url: str, *, role: Any, body: dict[str, Any] | None = None) -> Any:
     """The JSON answer of a call as a person or service of `role`. Raises OSError for a refusal."""
+    while True:
+        try:
+            return _call(url, role, body)
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() - STARTED > PATIENCE:
+                raise
+            time.sleep(0.5)
+
+
+def _call(url: str, role: Any, body: dict[str, Any] | None) -> Any:
     token = issue(
         os.environ["AMENDS_TOKEN_KEY"], name="helm-test", role=role, scopes=["complaints", "probe"], days=0.05
     )
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     if body is not None:
-        headers["Idempotency-Key"] = f"helm-test-{uuid.uuid4()}"
+        headers["Idempotency-Key"] = KEY
     data = json.dumps(body).encode() if body is not None else None
     with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
         return json.load(answer)
