@@ -54,7 +54,7 @@ def mail_taken_back(source: str, outcome: str) -> dict[totals.Key, float]:
 
 def became(call: Call) -> str | None:
     """What a call has become so far; None while it waits for its words."""
-    if call.complaint_id is None and call.settle_at is not None:
+    if call.complaint_id is None and call.settle_at is not None and call.outcome != "abandoned":
         return None
     return "accepted" if call.outcome in _ACCEPTED else "not_complaint"
 

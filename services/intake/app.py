@@ -14,7 +14,7 @@ from shared.spine.spine import Spine
 from . import identity, lmtp
 from .accounting import FIGURES
 from .admission import Admission
-from .api import Desk, bodies, channels, complaints, directory, mails, pages, tracking
+from .api import Desk, agent, bodies, channels, complaints, directory, mails, pages, tracking
 from .api.site import FORM_BODY, Site
 from .coalescer import Coalescer
 from .conversation import Conversation
@@ -101,6 +101,7 @@ def build(settings: Settings) -> Service:
             mails.router(desk),
             pages.router(desk, site),
             tracking.router(desk, site),
+            agent.router(desk, site),
         ],
         auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
         ready=spine.ready,

@@ -144,6 +144,7 @@ def call_me(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
 Command = Callable[[Case, Said, datetime], Iterable[Effect]]
 COMMANDS: dict[str, Command] = {
     "messages": message,
+    "chase": chase,
     "withdraw": withdraw,
     "accept": accept,
     "dispute": dispute,

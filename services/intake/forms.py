@@ -31,6 +31,8 @@ _SAY = {
     "own_name": ("请写下您自己的姓名。", "Please give your own name."),
     "for_name": ("请写下您代表的人的姓名。", "Please give the name of the person you write for."),
     "relation": ("请告诉我们您与对方的关系。", "Please tell us how you are related."),
+    "caller": ("请选择客户，或填写姓名、电话或邮箱。", "Please mark a customer, or give a name, number or e-mail."),
+    "time": ("请填写日期和时间。", "Please give a date and a time."),
     "machine": ("无法提交。", "This could not be sent."),
     "long": ("内容太长，请缩短一些。", "This is too long; please shorten it."),
     "files": ("最多十个文件，合计不超过25 MB。", "At most ten files of 25 MB together."),

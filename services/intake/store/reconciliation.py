@@ -24,7 +24,7 @@ _COUNTS = text(
     UNION ALL
     SELECT name, 'gap', waiting, CASE WHEN waiting > 0 THEN compared_at END FROM mailbox
     UNION ALL
-    SELECT source, CASE WHEN complaint_id IS NULL AND settle_at IS NOT NULL THEN 'gap'
+    SELECT source, CASE WHEN complaint_id IS NULL AND settle_at IS NOT NULL AND outcome <> 'abandoned' THEN 'gap'
              WHEN outcome IN ('complaint', 'reply', 'chase') THEN 'accepted' ELSE 'not_complaint' END, count(*),
            min(seen_at)
     FROM call GROUP BY 1, 2
