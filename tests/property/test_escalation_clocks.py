@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.escalation.policy import Tier
+from shared.calendars import builtin
 from shared.events.escalation import RungReached, SlaBreached, SlaBreachRetracted, SlaWarning
 from tests.support import lives
 from tests.support.lives import World, book_of, minutes, pack
@@ -27,12 +29,24 @@ BOOK = book_of(
   - {clock: decision, when: {tier: top}, limit: 90min, pausable: true}
   - {clock: reopened, limit: 3h}
   - {clock: callback, limit: 3h}
+  - {clock: handoff, limit: 1h, ladder: [{at: 100%, action: notify, to: lead}]}
+  - {clock: approval, limit: 2bh}
+  - {clock: final_response, when: {stage: 2}, start: stage2, limit: 6h, pausable: true}
 """, calendar="uk-england"),
-    pack("  - {clock: final_response, limit: 5h}", name="law", legal=True),
+    pack("""
+  - clock: final_response
+    limit: 5h
+    extension: [{limit: 9h, after: holding_letter}]
+    ladder: [{at: 80%, action: holding_letter, to: lead}]
+  - {clock: summary_resolution, limit: 2h, lapses: true}
+  - {clock: outside_window, limit: 40h, start: told, lapses: true}
+  - {clock: remedy, limit: 3h, start: agreed, stop: resolved}
+""", name="law", legal=True),
 )  # fmt: skip
 
 offsets = st.integers(-30, 1500).map(lambda n: T + minutes(n))
 anywhen = st.one_of(offsets, st.sampled_from([datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]))
+LETTERS, LETTER = ["acknowledgement", "progress", "resolution", "holding", "reopening"], UUID(int=7)
 payloads = st.one_of(
     st.builds(lives.received, st.just(T), tier=st.sampled_from(["top", "low"])),
     st.builds(lives.triaged, severity=st.sampled_from(["P1", "P3"])),
@@ -51,7 +65,14 @@ payloads = st.one_of(
     st.builds(lives.call_me, anywhen, st.none() | anywhen, st.integers(1, 2)),
     st.builds(lives.promised, anywhen),
     st.builds(lives.remedy_done, anywhen),
-    st.builds(lives.assigned),
+    st.builds(lives.assigned, mode=st.sampled_from(["offer", "push"])),
+    st.builds(lives.letter, st.sampled_from(LETTERS), anywhen, message=st.sampled_from(["<1>", "<2>"])),
+    st.builds(lives.bounced, st.sampled_from(["<1>", "<2>"]), permanent=st.booleans()),
+    st.builds(lives.blocked, st.just("resolution"), id_=st.just(LETTER), why=st.just("approval: too much")),
+    st.builds(lives.letter, st.just("resolution"), anywhen, id_=st.just(LETTER)),
+    st.builds(lives.transferred, st.sampled_from(["h1", "l1"])),
+    st.builds(lives.disputed, anywhen),
+    st.builds(lives.accepted, anywhen),
 )
 steps = st.lists(st.tuples(st.integers(0, 400), payloads, st.booleans()), max_size=14)
 
@@ -165,3 +186,42 @@ def test_a_tier_tightens_the_law_and_never_loosens_it(
         assert w.case.clocks["decision"].due_at <= law
         w.until(w.now + minutes(wait // 2))
     assert w.case.clocks["final_response@law"].due_at == law
+
+
+@examples(120)
+@given(
+    st.sampled_from(["top", "high", "middle", "low"]),
+    st.lists(st.sampled_from(["5min", "45min", "3bh", "1wd", "2cd", "1w"]), min_size=2, max_size=2),
+    st.sampled_from(["1h", "9h", "1wd", "3cd"]),
+    st.sampled_from(["", "convention: from_opening, ", "extension: [{limit: 9w, after: holding_letter}], "]),
+    st.lists(st.sampled_from(["top", "low", "holding", "asked"]), max_size=4),
+)
+def test_the_effective_limit_is_the_lesser_of_law_and_tier(
+    tier: Tier, limits: list[str], legal: str, way: str, then: list[str]
+) -> None:
+    """At the beginning exactly, and whatever happens afterwards never later than the law of that moment."""
+    house = pack(
+        f"""
+  - {{clock: decision, limit: {limits[0]}, pausable: true}}
+  - {{clock: decision, when: {{tier: [top, high]}}, limit: {limits[1]}, pausable: true}}
+""",
+        calendar="uk-england",
+    )
+    law = pack(f"  - {{clock: final_response, {way}limit: {legal}}}", name="law", legal=True, calendar="uk-england")
+    calendar = builtin().get("uk-england")
+    w = World(book_of(house, law), T)
+    w.tell(lives.received(T, tier=tier))
+    decision, over = w.case.clocks["decision"], w.case.clocks["final_response@law"]
+    promised = [calendar.add(T, limit) for limit in limits[: 2 if tier in ("top", "high") else 1]]
+    assert decision.due_at == min(over.due_at, *promised)
+    told = decision.due_at
+    for n, what in enumerate(then):
+        if what == "holding":
+            w.tell(lives.letter("holding", w.now))
+        elif what == "asked":
+            w.tell(lives.asked(w.now + minutes(90), n))
+        else:
+            w.tell(lives.customer_changed(lives.received(T, tier=what).customer))
+            assert decision.due_at <= told
+        assert decision.due_at <= over.due_at
+        told = decision.due_at
