@@ -31,9 +31,10 @@ class Admission:
     keep: timedelta
 
     async def admit(self, unit: Unit, entries: Sequence[Entry]) -> set[UUID]:
-        """Write entries (one per id, their streams locked by `unit`) and say so. The ids that were new.
+        """Write entries (one per id) and say so. The ids that were new. `unit` needs no lock on them, nor `now`.
 
-        An id that is kept already is passed over: nothing is changed and nothing is said.
+        An id that is kept already is passed over: nothing is changed and nothing is said. It is the complaint's row
+        that decides, so a new complaint's stream begins with it.
         """
         entries = sorted(entries, key=lambda e: e.id)
         customers, newcomers = await self._customers(unit, entries)
@@ -42,6 +43,8 @@ class Admission:
         for entry in entries:
             if entry.id not in fresh:
                 continue
+            if entry.id not in unit.streams:
+                unit.begin(entry.id)
             url = self.links.url(entry.reference, unit.now)
             unit.add(entry.id, entry.id, [Emit(event_of(entry, customers[entry.id], unit.now, url))])
             files += [(entry.id, None, file) for file in entry.attachments]
@@ -54,7 +57,7 @@ class Admission:
 
     async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> tuple[dict[UUID, Snapshot], Newcomers]:
         """The customer of each entry, and those of them who are new."""
-        known = await store.snapshots(unit.tx, (c for e in entries for c in e.contacts))
+        known, unit.now = await store.snapshots(unit.tx, (c for e in entries for c in e.contacts))
         found: dict[UUID, Snapshot] = {}
         customers: dict[UUID, dict[str, Any]] = {}
         contacts: dict[Contact, UUID] = {}

@@ -149,7 +149,7 @@ class Coalescer:
         firsts: dict[object, Entry] = {}
         for entry in batch:
             firsts.setdefault(entry.id, entry)
-        async with self._work.unit(e.id for e in firsts.values()) as unit:
+        async with self._work.unit(ask_now=False) as unit:
             unit.traces |= {w.entry.id: w.traceparent for w in waiting if w.traceparent}
             fresh = await self._admission.admit(unit, list(firsts.values()))
             others = [e for e in batch if e.id not in fresh or firsts[e.id] is not e]

@@ -1,7 +1,7 @@
 """The web application that every service starts from: problems, bounds, health and metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -25,6 +25,7 @@ from .errors import Problem
 from .security import Authenticator, guard, public
 
 log = structlog.get_logger()
+OnErrors = dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]
 PROBLEM = "application/problem+json"
 
 
@@ -128,6 +129,34 @@ class BodyLimit:
             await problem_response(too_large)(scope, receive, send)
 
 
+class HotPaths:
+    """Serves a few plain routes before the router and its layers, which cost as much as such a route itself.
+
+    The routes stand in the router as well, for its documents and the table of roles; answers are the same.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route], on_error: OnErrors) -> None:
+        self.app, self.on_error = app, on_error
+        self.hot = {(method, route.path): route.endpoint for route in routes for method in route.methods or ()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            answer: Response = await endpoint(request)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            handle = next((self.on_error[kind] for kind in type(error).__mro__ if kind in self.on_error), None)
+            if handle is None:
+                raise
+            answer = await handle(request, error)
+        await answer(scope, receive, send)
+
+
 @public
 async def _healthz(request: Request) -> Response:
     supervisor = getattr(request.app.state, "supervisor", None)
@@ -161,6 +190,15 @@ def web_app(
     larger_bodies: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
     """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths."""
+    on_error: OnErrors = {
+        Problem: _on_problem,
+        RequestValidationError: _on_validation,
+        HTTPException: _on_http,
+        DBAPIError: _on_database,
+        PoolTimeout: _on_database,
+        OSError: _on_database,
+        TimeoutError: _on_database,
+    }
     app = FastAPI(
         title=f"Amends {service}",
         version="1",
@@ -168,15 +206,7 @@ def web_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        exception_handlers={
-            Problem: _on_problem,
-            RequestValidationError: _on_validation,
-            HTTPException: _on_http,
-            DBAPIError: _on_database,
-            PoolTimeout: _on_database,
-            OSError: _on_database,
-            TimeoutError: _on_database,
-        },
+        exception_handlers=on_error,
     )
     app.state.auth, app.state.ready = auth, ready
     app.router.routes.extend(routes)
@@ -191,5 +221,7 @@ def web_app(
     for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
+    if routes:
+        app.add_middleware(HotPaths, routes=routes, on_error=on_error)
     app.add_middleware(BodyLimit, limit=body_limit, larger=larger_bodies)
     return app

@@ -43,6 +43,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
 LINGER = 0.025
+MARK_SECONDS = 0.5
 _CLAIM = text(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
@@ -88,6 +89,8 @@ class Consumer(Generic[S]):
         self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
         self.instance, self.session_timeout, self.linger = instance, session_timeout, linger
         self._next: dict[int, int] = {}
+        self._moved: set[int] = set()
+        self._marked = 0.0
         self._tripped = False
         self._refused: OutOfRange | None = None
         self._unproven = not accept_older_database
@@ -155,6 +158,7 @@ class Consumer(Generic[S]):
                 self._check_range(tp, expected, (await client.beginning_offsets([tp]))[tp])
             if fresh:
                 self._next[tp.partition] = fresh[-1].offset + 1
+                self._moved.add(tp.partition)
             records += [Record(tp.partition, r.offset, r.key, r.headers, r.value) for r in fresh]
         return records
 
@@ -248,6 +252,8 @@ class Consumer(Generic[S]):
             await self.apply(unit, [i.event for i in free if i.event])
             if positions:
                 await self._advance(unit.tx, client)
+        if positions:
+            self._moved.clear()
         self._count(decoded, fresh, free, stalled)
 
     async def _claim(self, unit: Unit, decoded: Sequence[Decoded]) -> list[Decoded]:
@@ -316,20 +322,28 @@ class Consumer(Generic[S]):
         return max(0.0, time.time() - polled / 1000)
 
     async def _advance(self, tx: AsyncConnection, client: AIOKafkaConsumer) -> None:
-        mine = sorted(tp.partition for tp in client.assignment() if tp.partition in self._next)
+        # Where nothing came only the mark of being caught up moves, which timers need once a second.
+        now = time.monotonic()
+        mine = {tp.partition for tp in client.assignment() if tp.partition in self._next}
+        if now - self._marked < MARK_SECONDS:
+            mine &= self._moved
+        else:
+            self._marked = now
         if mine:
+            parts = sorted(mine)
             await tx.execute(
                 _POSITIONS,
                 {
-                    "partitions": mine,
-                    "offsets": [self._next[p] for p in mine],
-                    "ages": [self._caught_up(client, p) for p in mine],
+                    "partitions": parts,
+                    "offsets": [self._next[p] for p in parts],
+                    "ages": [self._caught_up(client, p) for p in parts],
                 },
             )
 
     async def _write_positions(self, client: AIOKafkaConsumer) -> None:
         async with self.work.db.transaction() as tx:
             await self._advance(tx, client)
+        self._moved.clear()
 
     async def _quietly(self, step: Any) -> None:
         # An idle consumer's mark of being caught up: without a database there is no mark, and timers wait.

@@ -31,9 +31,15 @@ _LOCK = text(
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = stream.sequence "
     "RETURNING complaint_id, sequence, stalled, now() AS now"
 )
-_SEQUENCES = text(
-    "UPDATE stream SET sequence = u.sequence FROM "
-    "unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) WHERE complaint_id = u.id"
+# One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
+_FLUSH = text(
+    "WITH said AS (INSERT INTO stream (complaint_id, sequence, stalled) "
+    "SELECT id, sequence, false FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) "
+    "ON CONFLICT (complaint_id) DO UPDATE SET sequence = EXCLUDED.sequence) "
+    "INSERT INTO outbox (topic, complaint_id, headers, body, created_at) "
+    "SELECT topic, complaint_id, headers::jsonb, body, :now FROM unnest(CAST(:topics AS text[]), "
+    "CAST(:complaints AS uuid[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) "
+    "WITH ORDINALITY AS o(topic, complaint_id, headers, body, n) ORDER BY n"
 )
 _DISARM = text(
     "DELETE FROM timer USING unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS u(id, name) "
@@ -96,7 +102,7 @@ class Unit:
         self.tx, self._tally = tx, tally
         self.origin, self.service, self.source = origin, origin.service, origin.source
         self.streams: dict[UUID, Stream] = {}
-        self._outbox: list[dict[str, Any]] = []
+        self._outbox: list[tuple[str, UUID | None, str, bytes]] = []
         self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
         self._counts: Counter[tuple[UUID, str]] = Counter()
         self.traces: dict[UUID, str] = {}  # what led here when no event did; empty while tracing is off
@@ -113,6 +119,10 @@ class Unit:
         for complaint_id, sequence, stalled, now in await self.tx.execute(_LOCK, {"ids": ids}):  # noqa: B007
             self.streams[complaint_id] = Stream(sequence, stalled)
         return now
+
+    def begin(self, complaint_id: UUID) -> None:
+        """Start the stream of a complaint whose row this transaction has just inserted: nobody else can know it."""
+        self.streams[complaint_id] = Stream(0, False)
 
     def add(
         self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None
@@ -167,16 +177,10 @@ class Unit:
 
     def put(self, topic: str, complaint_id: UUID | None, named: dict[str, str], body: bytes) -> None:
         """A record for a topic with its headers by name, sent by the relay after the commit."""
-        self._outbox.append(
-            {"topic": topic, "complaint_id": complaint_id, "headers": named, "body": body, "created_at": self.now}
-        )
+        self._outbox.append((topic, complaint_id, sql.to_json(named), body))
 
     async def flush(self) -> None:
-        """Write sequences, timers, outbox, traces and totals: at most six statements."""
-        changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
-        if changed:
-            ids, sequences = zip(*changed, strict=True)
-            await self.tx.execute(_SEQUENCES, {"ids": list(ids), "sequences": list(sequences)})
+        """Write timers, sequences, outbox, traces and totals: at most five statements."""
         gone = [key for key, timer in self._timers.items() if isinstance(timer, Disarm)]
         if gone:
             await self.tx.execute(_DISARM, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
@@ -195,7 +199,15 @@ class Unit:
                 for i, a in armed
             ],
         )
-        await sql.insert(self.tx, t.outbox, self._outbox)
+        if self._outbox:
+            changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
+            topics, complaints, headers, bodies = zip(*self._outbox, strict=True)
+            arguments = {
+                "ids": [i for i, _ in changed], "sequences": [n for _, n in changed], "now": self.now,
+                "topics": list(topics), "complaints": list(complaints), "headers": list(headers),
+                "bodies": list(bodies),
+            }  # fmt: skip
+            await self.tx.execute(_FLUSH, arguments)
         await traces.keep(self.tx, self._seen)
         await totals.add(self.tx, self._totals)
 
@@ -221,11 +233,17 @@ class Work(Generic[S]):
         self.wakes = Wakes()
 
     @asynccontextmanager
-    async def unit(self, ids: Iterable[UUID] = ()) -> AsyncIterator[Unit]:
-        """A transaction that holds the locks of these complaints; what was added is written when the block ends."""
+    async def unit(self, ids: Iterable[UUID] = (), *, ask_now: bool = True) -> AsyncIterator[Unit]:
+        """A transaction that holds the locks of these complaints; what was added is written when the block ends.
+
+        Without `ask_now` the block sets `now` itself, from its first statement: one round trip less.
+        """
         async with self.db.transaction() as tx:
             unit = Unit(tx, self.origin, self._tally)
-            unit.now = await unit.lock(ids) or (await tx.execute(select(func.now()))).scalar_one()
+            if now := await unit.lock(ids):
+                unit.now = now
+            elif ask_now:
+                unit.now = (await tx.execute(select(func.now()))).scalar_one()
             yield unit
             await unit.flush()
         if unit.has_outbox:

@@ -14,8 +14,10 @@ from services.intake.entry import Entry, Snapshot, Stored
 from services.intake.identity import Contact
 from shared.base import sql
 
-# The customer of each contact with what matters at receipt. Only complaints count, and no probes.
+# The customer of each contact with what matters at receipt, and the transaction's time in any case. Only complaints
+# count, and no probes.
 _SNAPSHOTS = text(
+    "SELECT now() AS now, s.* FROM (SELECT) AS always LEFT JOIN ("
     "SELECT k.kind, k.value, cu.customer_id, cu.tier, cu.language, cu.relation, cu.person, "
     "(SELECT count(*) FROM complaint n WHERE n.customer_id = cu.customer_id AND n.kind = 'complaint' "
     " AND n.probe IS NULL AND n.received_at > now() - interval '12 months') AS complaints_12m, "
@@ -24,7 +26,7 @@ _SNAPSHOTS = text(
     "JOIN contact k ON k.kind = u.kind AND k.value = u.value JOIN customer cu ON cu.customer_id = k.customer_id "
     "LEFT JOIN LATERAL (SELECT tr.handler_id, tr.cause FROM complaint c JOIN tracking tr "
     " ON tr.complaint_id = c.complaint_id WHERE c.customer_id = cu.customer_id ORDER BY c.received_at DESC LIMIT 1"
-    ") last ON true"
+    ") last ON true) s ON true"
 ).columns(person=JSONB)
 _REPLAYED = text(
     "INSERT INTO replayed (source, count) SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:counts AS bigint[])) "
@@ -88,19 +90,20 @@ class Kept(NamedTuple):
     anonymous: bool
 
 
-async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> dict[Contact, Snapshot]:
-    """The known customers among these contacts."""
+async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> tuple[dict[Contact, Snapshot], datetime]:
+    """The known customers among these contacts, and now()."""
     wanted = sorted(set(contacts), key=lambda c: (c.kind, c.value))
-    if not wanted:
-        return {}
-    rows = await tx.execute(_SNAPSHOTS, {"kinds": [c.kind for c in wanted], "values": [c.value for c in wanted]})
-    return {
+    arguments = {"kinds": [c.kind for c in wanted], "values": [c.value for c in wanted]}
+    rows = (await tx.execute(_SNAPSHOTS, arguments)).all()
+    found = {
         Contact(row.kind, row.value): Snapshot(
             row.customer_id, row.tier, row.language, row.relation, row.complaints_12m, row.handler_id, row.cause,
             row.person,
         )
         for row in rows
+        if row.kind is not None
     }  # fmt: skip
+    return found, rows[0].now
 
 
 async def add(
