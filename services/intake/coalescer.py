@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from shared.base import tracing
-from shared.base.db import is_transient
+from shared.base.db import STATEMENT_ERRORS, is_transient
 from shared.base.errors import Problem
 from shared.base.loops import LoopControl
 from shared.events.codec import TooLarge
@@ -174,7 +173,7 @@ class Coalescer:
 
 def _at_fault(error: Exception) -> Problem:
     """What the sender of the one entry is told that cannot be written."""
-    if isinstance(error, (DBAPIError, TooLarge)):
+    if isinstance(error, (*STATEMENT_ERRORS, TooLarge)):
         log.warning("a post cannot be stored", error=type(error).__name__)
         return Problem(422, "Unprocessable content", "This content cannot be stored.")
     log.error("a post failed", exc_info=error)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -18,6 +19,9 @@ T = TypeVar("T")
 # Serialization failure, deadlock, lock not available, cannot connect now, too many connections, shutdowns.
 _TRANSIENT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014")
 
+# What a statement's failure is raised as: wrapped by the dialect, or by the driver itself.
+STATEMENT_ERRORS = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
 
 def dialect_url(url: str) -> str:
     """The SQLAlchemy form of a plain postgresql:// URL."""
@@ -27,21 +31,26 @@ def dialect_url(url: str) -> str:
     return url
 
 
+def sqlstate(error: BaseException) -> str:
+    """The SQLSTATE of a statement's error, whether the dialect wrapped it or the driver raised it; "" for others."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(original, "sqlstate", None) or ""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether repeating the whole transaction may help: a lost connection, a deadlock, a timeout."""
-    if isinstance(error, (ConnectionError, TimeoutError, PoolTimeout, InterfaceError)):
+    if isinstance(error, (OSError, TimeoutError, PoolTimeout, InterfaceError, OperationalError)):
         return True
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, OSError)
-    if error.connection_invalidated or isinstance(error, OperationalError):
+    if isinstance(error, asyncpg.InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = sqlstate(error)
     return state in _TRANSIENT_STATES or state.startswith("08")
 
 
-def _engine(url: str, schema: str, *, size: int, wait: float, role: str) -> AsyncEngine:
+def _engine(url: str, schema: str, *, size: int, wait: float, role: str, **settings: str) -> AsyncEngine:
     return create_async_engine(
         dialect_url(url),
+        isolation_level="AUTOCOMMIT",  # transactions are the driver's own: see `transaction`
         pool_size=size,
         max_overflow=0,
         pool_timeout=wait,
@@ -61,9 +70,16 @@ def _engine(url: str, schema: str, *, size: int, wait: float, role: str) -> Asyn
                 "tcp_keepalives_count": "3",
                 "tcp_user_timeout": "20000",
                 "jit": "off",  # statements here are short: compiling them costs more than running them
+                **settings,
             },
         },
     )
+
+
+def driver_of(tx: AsyncConnection) -> asyncpg.Connection:
+    """The driver's connection under a connection of SQLAlchemy's."""
+    assert tx.sync_connection is not None
+    return tx.sync_connection.connection.driver_connection
 
 
 class Database:
@@ -72,23 +88,44 @@ class Database:
     def __init__(self, url: str, schema: str, *, work_pool: int, api_pool: int) -> None:
         self.schema = schema
         self.work = _engine(url, schema, size=work_pool, wait=30.0, role="work")
-        self.api = _engine(url, schema, size=api_pool, wait=1.0, role="api")
+        self.api = _engine(url, schema, size=api_pool, wait=1.0, role="api", default_transaction_read_only="on")
         for role, engine, size in (("work", self.work, work_pool), ("api", self.api, api_pool)):
             POOL_SIZE.labels(schema, role).set(size)
             POOL_USED.labels(schema, role).set_function(engine.pool.checkedout)  # type: ignore[attr-defined]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction of the work pool: committed when the block ends, rolled back when it raises."""
-        async with self.work.begin() as tx:
-            yield tx
+        """One transaction of the work pool: committed when the block ends, rolled back when it raises.
+
+        It is begun at the driver, so that statements may go through SQLAlchemy or straight to it (sql.Statement).
+        """
+        async with self.work.connect() as tx:
+            driver = driver_of(tx)
+            try:
+                async with driver.transaction():
+                    yield tx
+            except BaseException:
+                if driver.is_closed():
+                    await tx.invalidate()  # the pool must not hand it out again
+                raise
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the work pool on which each statement is a transaction of its own."""
+        async with self.work.connect() as tx:
+            try:
+                yield tx
+            except BaseException:
+                if driver_of(tx).is_closed():
+                    await tx.invalidate()
+                raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A read-only connection of the API pool. Raises Problem 503 when none is free within a second."""
         try:
             async with self.api.connect() as tx:
-                yield await tx.execution_options(postgresql_readonly=True)
+                yield tx
         except PoolTimeout:
             raise Problem(503, "Busy", "No database connection is free.", headers={"Retry-After": "1"}) from None
 

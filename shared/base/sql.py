@@ -1,16 +1,49 @@
 """Many rows in one statement: INSERT … SELECT FROM unnest(…), made once per table from its columns."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Table, Uuid, any_, bindparam, text
+import asyncpg
+from sqlalchemy import ARRAY, Column, ColumnElement, Table, Uuid, any_, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .db import driver_of
+
 Row = Mapping[str, Any]
+_NAME = re.compile(r"(?<!:):(\w+)")
+
+
+class Record(asyncpg.Record):  # type: ignore[misc]
+    """A row whose columns are attributes. A jsonb column is decoded."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Statement:
+    """SQL with named parameters (`:name`) that goes straight to the driver, for what runs in each transaction.
+
+    It is prepared once per connection. The same through SQLAlchemy costs some 0.1 ms of processor time more.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self.names = tuple(dict.fromkeys(_NAME.findall(sql)))
+        self.sql = _NAME.sub(lambda m: f"${self.names.index(m[1]) + 1}", sql)
+
+    async def rows(self, tx: AsyncConnection, arguments: Mapping[str, Any] = MappingProxyType({})) -> list[Any]:
+        """Run it; its rows. Raises asyncpg.PostgresError."""
+        values = [arguments[name] for name in self.names]
+        found: list[Any] = await driver_of(tx).fetch(self.sql, *values, record_class=Record)
+        return found
 
 
 def any_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
@@ -40,7 +73,7 @@ def _element(column: Column[Any]) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _statement(table: Table, names: tuple[str, ...], conflict: str, returning: str) -> Any:
+def _statement(table: Table, names: tuple[str, ...], conflict: str, returning: str) -> Statement:
     columns = [table.c[name] for name in names]
     parts = [_element(c) for c in columns]
     arrays = ", ".join(f"CAST(:{c.name} AS {kind}[])" for c, (kind, _) in zip(columns, parts, strict=True))
@@ -48,7 +81,7 @@ def _statement(table: Table, names: tuple[str, ...], conflict: str, returning: s
         f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(expr for _, expr in parts)} "
         f"FROM unnest({arrays}) WITH ORDINALITY AS u({', '.join(names)}, ord_) ORDER BY u.ord_"
     )
-    return text(sql + conflict + (f" RETURNING {returning}" if returning else ""))
+    return Statement(sql + conflict + (f" RETURNING {returning}" if returning else ""))
 
 
 def _arrays(table: Table, names: Sequence[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
@@ -80,8 +113,7 @@ async def insert(
         return []
     names = tuple(rows[0])
     conflict = f" ON CONFLICT ({ignore}) DO NOTHING" if ignore else ""
-    result = await tx.execute(_statement(table, names, conflict, returning), _arrays(table, names, rows))
-    return result.all() if returning else []
+    return await _statement(table, names, conflict, returning).rows(tx, _arrays(table, names, rows))
 
 
 async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
@@ -92,4 +124,4 @@ async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Row]) -> None
     keys = [c.name for c in table.primary_key.columns]
     sets = ", ".join(f"{n} = EXCLUDED.{n}" for n in names if n not in keys)
     conflict = f" ON CONFLICT ({', '.join(keys)}) DO " + (f"UPDATE SET {sets}" if sets else "NOTHING")
-    await tx.execute(_statement(table, names, conflict, ""), _arrays(table, names, rows))
+    await _statement(table, names, conflict, "").rows(tx, _arrays(table, names, rows))

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .db import is_transient
+from .db import STATEMENT_ERRORS, is_transient
 from .errors import Problem
 from .security import Authenticator, guard, public
 
@@ -194,7 +193,7 @@ def web_app(
         Problem: _on_problem,
         RequestValidationError: _on_validation,
         HTTPException: _on_http,
-        DBAPIError: _on_database,
+        **dict.fromkeys(STATEMENT_ERRORS, _on_database),
         PoolTimeout: _on_database,
         OSError: _on_database,
         TimeoutError: _on_database,

@@ -13,12 +13,11 @@ from uuid import UUID
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql, tracing
-from shared.base.db import is_transient
+from shared.base.db import is_transient, sqlstate
 from shared.base.errors import Refused
 from shared.base.loops import LoopControl
 from shared.base.telemetry import (
@@ -43,12 +42,13 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
 LINGER = 0.025
-MARK_SECONDS = 0.5
-_CLAIM = text(
+POSITION_SECONDS = 0.2
+MARK_SECONDS = 1.0
+_CLAIM = sql.Statement(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
-_POSITIONS = text(
+_POSITIONS = sql.Statement(
     "INSERT INTO consumer_position AS p (partition, next_offset, caught_up_at, assigned_at) "
     "SELECT partition, next_offset, now() - make_interval(secs => age), now() FROM "
     "unnest(CAST(:partitions AS int[]), CAST(:offsets AS bigint[]), CAST(:ages AS float8[])) "
@@ -56,7 +56,7 @@ _POSITIONS = text(
     "ON CONFLICT (partition) DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), "
     "caught_up_at = GREATEST(p.caught_up_at, EXCLUDED.caught_up_at)"
 )
-_ASSIGNED = text(
+_ASSIGNED = sql.Statement(
     "INSERT INTO consumer_position AS p (partition, next_offset, assigned_at) "
     "SELECT partition, 0, now() FROM unnest(CAST(:partitions AS int[])) AS u(partition) ORDER BY partition "
     "ON CONFLICT (partition) DO UPDATE SET assigned_at = EXCLUDED.assigned_at RETURNING partition, next_offset"
@@ -89,8 +89,8 @@ class Consumer(Generic[S]):
         self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
         self.instance, self.session_timeout, self.linger = instance, session_timeout, linger
         self._next: dict[int, int] = {}
-        self._moved: set[int] = set()
-        self._marked = 0.0
+        self._moved = False
+        self._written = 0.0
         self._tripped = False
         self._refused: OutOfRange | None = None
         self._unproven = not accept_older_database
@@ -117,7 +117,7 @@ class Consumer(Generic[S]):
                 await client.stop()
 
     async def _consume(self, client: AIOKafkaConsumer, ctl: LoopControl) -> None:
-        committed = written = 0.0
+        committed = 0.0
         busy = 0
         while not ctl.stopping:
             ctl.beat()
@@ -133,10 +133,8 @@ class Consumer(Generic[S]):
                 await self._prove(client, records)
             handled = await self._until_done(client, records, ctl)
             now = time.monotonic()
-            if not handled and now - written > 1.0:
+            if now - self._written > (POSITION_SECONDS if self._moved else MARK_SECONDS):
                 await self._quietly(self._write_positions(client))
-            if handled or now - written > 1.0:
-                written = now
             if now - committed > 1.0:
                 committed = now
                 await self._commit_to_kafka(client)
@@ -158,7 +156,7 @@ class Consumer(Generic[S]):
                 self._check_range(tp, expected, (await client.beginning_offsets([tp]))[tp])
             if fresh:
                 self._next[tp.partition] = fresh[-1].offset + 1
-                self._moved.add(tp.partition)
+                self._moved = True
             records += [Record(tp.partition, r.offset, r.key, r.headers, r.value) for r in fresh]
         return records
 
@@ -215,7 +213,7 @@ class Consumer(Generic[S]):
 
     def _count_transient(self, error: BaseException) -> None:
         TRANSIENT.labels(self.work.service, "consumer").inc()
-        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == "40P01":
+        if sqlstate(error) == "40P01":
             DEADLOCKS.labels(self.work.service).inc()
 
     async def _apply_or_isolate(self, client: AIOKafkaConsumer, decoded: Sequence[Decoded]) -> None:
@@ -250,10 +248,11 @@ class Consumer(Generic[S]):
             stalled = [i.record for i in fresh if i.event and unit.streams[i.event.complaint_id].stalled]
             await queue_behind(unit, stalled)
             await self.apply(unit, [i.event for i in free if i.event])
-            if positions:
+            # The inbox makes an effect happen once; the position only says from where on to ask, and may lag behind.
+            if positions := positions and time.monotonic() - self._written > POSITION_SECONDS:
                 await self._advance(unit.tx, client)
         if positions:
-            self._moved.clear()
+            self._note_written()
         self._count(decoded, fresh, free, stalled)
 
     async def _claim(self, unit: Unit, decoded: Sequence[Decoded]) -> list[Decoded]:
@@ -263,7 +262,7 @@ class Consumer(Generic[S]):
             if item.event:
                 by_id.setdefault(item.event.id, item)
         ids = sorted(by_id, key=lambda i: i.int)
-        claimed = set((await unit.tx.execute(_CLAIM, {"ids": ids})).scalars())
+        claimed = {row.event_id for row in await _CLAIM.rows(unit.tx, {"ids": ids})}
         return [item for i, item in by_id.items() if i in claimed]
 
     async def apply(self, unit: Unit, events: Sequence[Event[Payload]]) -> None:
@@ -322,28 +321,24 @@ class Consumer(Generic[S]):
         return max(0.0, time.time() - polled / 1000)
 
     async def _advance(self, tx: AsyncConnection, client: AIOKafkaConsumer) -> None:
-        # Where nothing came only the mark of being caught up moves, which timers need once a second.
-        now = time.monotonic()
-        mine = {tp.partition for tp in client.assignment() if tp.partition in self._next}
-        if now - self._marked < MARK_SECONDS:
-            mine &= self._moved
-        else:
-            self._marked = now
+        mine = sorted(tp.partition for tp in client.assignment() if tp.partition in self._next)
         if mine:
-            parts = sorted(mine)
-            await tx.execute(
-                _POSITIONS,
+            await _POSITIONS.rows(
+                tx,
                 {
-                    "partitions": parts,
-                    "offsets": [self._next[p] for p in parts],
-                    "ages": [self._caught_up(client, p) for p in parts],
+                    "partitions": mine,
+                    "offsets": [self._next[p] for p in mine],
+                    "ages": [self._caught_up(client, p) for p in mine],
                 },
             )
+
+    def _note_written(self) -> None:
+        self._moved, self._written = False, time.monotonic()
 
     async def _write_positions(self, client: AIOKafkaConsumer) -> None:
         async with self.work.db.transaction() as tx:
             await self._advance(tx, client)
-        self._moved.clear()
+        self._note_written()
 
     async def _quietly(self, step: Any) -> None:
         # An idle consumer's mark of being caught up: without a database there is no mark, and timers wait.
@@ -384,7 +379,7 @@ class Consumer(Generic[S]):
         if not mine:
             return
         async with self.work.db.transaction() as tx:
-            rows = (await tx.execute(_ASSIGNED, {"partitions": mine})).all()
+            rows = await _ASSIGNED.rows(tx, {"partitions": mine})
         tps = [TopicPartition(self.work.origin.topic, r.partition) for r in rows]
         first = await client.beginning_offsets(tps)
         for row, tp in zip(rows, tps, strict=True):

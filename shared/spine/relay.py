@@ -1,23 +1,23 @@
 """Outbox → Kafka: one sender per service at a time, and a row is deleted only when the broker has it."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import kafka, tracing
-from shared.base.db import Database
+from shared.base import kafka, sql, tracing
+from shared.base.db import Database, driver_of
 from shared.base.loops import LoopControl
 from shared.base.telemetry import PUBLISHED
 from shared.events import codec
 
-from . import tables as t
 from .unit import Origin
 
 log = structlog.get_logger()
@@ -26,9 +26,13 @@ ROUND_ROWS = 500
 ACK_TIMEOUT = 5.0
 LINGER = 0.010  # a round costs the same for one row as for many
 FIRST_BACKOFF = 0.1
-_ONE_SENDER = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.relay.' || current_schema(), 0))")
-_DELETE = text("DELETE FROM outbox WHERE seq = ANY(CAST(:seqs AS bigint[]))")
-_PENDING = select(t.outbox).order_by(t.outbox.c.seq).limit(ROUND_ROWS)
+HOLD_SECONDS = 0.5  # then another process may have its turn
+_LOCK = sql.Statement("SELECT pg_advisory_lock(hashtextextended('amends.relay.' || current_schema(), 0))")
+_UNLOCK = sql.Statement("SELECT pg_advisory_unlock_all()")
+_DELETE = sql.Statement("DELETE FROM outbox WHERE seq = ANY(CAST(:seqs AS bigint[]))")
+_PENDING = sql.Statement(
+    f"SELECT seq, topic, complaint_id, headers, body, created_at FROM outbox ORDER BY seq LIMIT {ROUND_ROWS}"
+)
 
 
 class Relay:
@@ -40,12 +44,12 @@ class Relay:
         self._published = PUBLISHED.labels(origin.service)
 
     async def run(self, ctl: LoopControl) -> None:
-        """Rounds while there are rows; a poll behind the wake-up finds what another process left."""
+        """Bursts while there are rows; a poll behind the wake-up finds what another process left."""
         backoff = FIRST_BACKOFF
         try:
             while True:
                 try:
-                    sent, left = await self.round()
+                    left = await self._burst(ctl)
                     backoff = FIRST_BACKOFF
                 except (KafkaError, OSError, TimeoutError) as error:
                     if backoff == FIRST_BACKOFF:
@@ -56,28 +60,55 @@ class Relay:
                     await ctl.sleep(backoff)
                     backoff = min(backoff * 2, 2.0)
                     continue
-                if not left and ctl.stopping:
-                    return
-                if sent:
-                    ctl.beat()
-                    if not ctl.stopping:
-                        await asyncio.sleep(LINGER)
-                else:
+                if not left:
+                    if ctl.stopping:
+                        return
                     await ctl.sleep(0.5)
         finally:
             await self._drop_producer()
 
+    async def _burst(self, ctl: LoopControl) -> bool:
+        """Rounds one after the other while commits bring rows; whether some may be waiting."""
+        async with self._turn() as tx:
+            end = time.monotonic() + HOLD_SECONDS
+            while True:
+                ctl.wake.clear()
+                sent, left = await self._round(tx)
+                ctl.beat()
+                if ctl.stopping:
+                    if not sent:
+                        return False
+                    continue
+                if not sent:
+                    return left
+                await asyncio.sleep(LINGER)
+                left = left or ctl.wake.is_set()
+                if not left or time.monotonic() > end:
+                    return left
+
     async def round(self) -> tuple[int, bool]:
-        """One transaction: how many rows the broker acknowledged, and whether more may be waiting."""
+        """One round: how many rows the broker acknowledged, and whether more may be waiting."""
+        async with self._turn() as tx:
+            return await self._round(tx)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that holds the lock of the one sender."""
+        async with self.db.single() as tx:
+            try:
+                await _LOCK.rows(tx)
+                yield tx
+            finally:
+                if not driver_of(tx).is_closed():
+                    await _UNLOCK.rows(tx)
+
+    async def _round(self, tx: AsyncConnection) -> tuple[int, bool]:
         producer = await self._started()
-        failure: BaseException | None = None
-        async with self.db.transaction() as tx:
-            await tx.execute(_ONE_SENDER)
-            rows = (await tx.execute(_PENDING)).all()
-            if not rows:
-                return 0, False
-            acked, failure = await self._produce(producer, rows)
-            await self._delete_acked(tx, acked)
+        rows = await _PENDING.rows(tx)
+        if not rows:
+            return 0, False
+        acked, failure = await self._produce(producer, rows)
+        await self._delete_acked(tx, acked)
         self._published.inc(len(acked))
         if tracing.on():
             sent = [row for row in rows if row.seq in set(acked)]
@@ -119,7 +150,7 @@ class Relay:
 
     async def _delete_acked(self, tx: AsyncConnection, acked: Sequence[int]) -> None:
         if acked:
-            await tx.execute(_DELETE, {"seqs": list(acked)})
+            await _DELETE.rows(tx, {"seqs": list(acked)})
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:

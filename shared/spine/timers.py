@@ -9,6 +9,7 @@ from uuid import uuid5
 import structlog
 from sqlalchemy import text
 
+from shared.base import sql
 from shared.base.db import is_transient
 from shared.base.loops import LoopControl
 from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
@@ -27,7 +28,7 @@ POSTPONED = "60 seconds"
 # the complaint's lock. The timer's own row is locked as well: this snapshot may be older than another replica's commit,
 # and a timer that was fired or moved meanwhile is found out by its lock alone. What could not be deleted where it was
 # found is no claim: it is due in the next round.
-_CLAIM = text(
+_CLAIM = sql.Statement(
     "WITH due AS (SELECT t.ctid AS place, t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled, "
     "COALESCE(p.caught_up_at < t.fire_at - make_interval(secs => :slack), true) AS forced "
     "FROM timer t JOIN stream s USING (complaint_id) LEFT JOIN consumer_position p ON p.partition = t.partition "
@@ -38,7 +39,7 @@ _CLAIM = text(
     "due.fire_at, due.version, due.sequence, due.stalled, due.forced) "
     "SELECT * FROM claimed ORDER BY fire_at"
 )
-_NEXT = text("SELECT EXTRACT(EPOCH FROM min(fire_at) - now())::float8 FROM timer")
+_NEXT = sql.Statement("SELECT EXTRACT(EPOCH FROM min(fire_at) - now())::float8 FROM timer")
 _POSTPONE = text(
     f"UPDATE timer SET fire_at = now() + interval '{POSTPONED}' WHERE complaint_id = :complaint_id AND name = :name"
 )
@@ -122,7 +123,7 @@ class Timers(Generic[S]):
         arguments = {
             "slack": CAUGHT_UP_SLACK, "wait": self.backlog_wait, "started": self._started, "batch": limit,
         }  # fmt: skip
-        due = (await unit.tx.execute(_CLAIM, arguments)).all()
+        due = await _CLAIM.rows(unit.tx, arguments)
         for complaint_id, _, _, _, sequence, stalled, _ in due:
             if complaint_id not in unit.streams:
                 unit.streams[complaint_id] = Stream(sequence, stalled)
@@ -141,8 +142,8 @@ class Timers(Generic[S]):
         await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _until_next(self) -> float:
-        async with self.work.db.transaction() as tx:
-            seconds = (await tx.execute(_NEXT)).scalar_one()
+        async with self.work.db.single() as tx:
+            ((seconds,),) = await _NEXT.rows(tx)
         # A due timer that waits for the backlog, or that another replica holds, is looked at again soon.
         return 1.0 if seconds is None else min(1.0, max(0.05, seconds))
 

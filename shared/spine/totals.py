@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base.sql import to_json
+from shared.base.sql import Statement, to_json
 
 Key = tuple[str, tuple[str, ...]]
 """Name of the metric, label values in order."""
 
 # A shard per connection: transactions that commit at the same time hardly ever wait for one another's row.
-_ADD = text(
+_ADD = Statement(
     "INSERT INTO total AS t (metric, labels, shard, n) SELECT metric, labels, pg_backend_pid() % 16, n "
     "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
     "AS u(metric, labels, n) ORDER BY metric, labels "
     "ON CONFLICT (metric, labels, shard) DO UPDATE SET n = t.n + EXCLUDED.n"
 )
-_PUT = text(
+_PUT = Statement(
     "INSERT INTO total (metric, labels, shard, n) SELECT metric, labels, 0, n "
     "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
     "AS u(metric, labels, n) ORDER BY metric, labels ON CONFLICT (metric, labels, shard) DO UPDATE SET n = EXCLUDED.n"
@@ -32,12 +32,12 @@ _READ = text(
 async def add(tx: AsyncConnection, counts: Mapping[Key, float]) -> None:
     """Add to totals: one statement, the last of its transaction so that its rows are locked shortly."""
     if counts:
-        await tx.execute(_ADD, _arguments(counts))
+        await _ADD.rows(tx, _arguments(counts))
 
 
 async def put(tx: AsyncConnection, values: Mapping[Key, float]) -> None:
     """Set what is found out anew each time, instead of adding to it."""
-    await tx.execute(_PUT, _arguments(values))
+    await _PUT.rows(tx, _arguments(values))
 
 
 def _arguments(numbers: Mapping[Key, float]) -> dict[str, list[object]]:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql, tracing
@@ -25,14 +24,14 @@ from .effects import Arm, Count, Decide, Disarm, Effect, Emit, S, Store
 Tally = Mapping[type[Payload], Callable[[Any, datetime], Iterable[Count]]]
 
 # The update changes nothing: it takes the row's lock, also of a row that this statement has to create.
-_LOCK = text(
+_LOCK = sql.Statement(
     "INSERT INTO stream (complaint_id, sequence, stalled) "
     "SELECT id, 0, false FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n) ORDER BY n "
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = stream.sequence "
     "RETURNING complaint_id, sequence, stalled, now() AS now"
 )
 # One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
-_FLUSH = text(
+_FLUSH = sql.Statement(
     "WITH said AS (INSERT INTO stream (complaint_id, sequence, stalled) "
     "SELECT id, sequence, false FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) "
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = EXCLUDED.sequence) "
@@ -41,7 +40,8 @@ _FLUSH = text(
     "CAST(:complaints AS uuid[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) "
     "WITH ORDINALITY AS o(topic, complaint_id, headers, body, n) ORDER BY n"
 )
-_DISARM = text(
+_NOW = sql.Statement("SELECT now() AS now")
+_DISARM = sql.Statement(
     "DELETE FROM timer USING unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS u(id, name) "
     "WHERE timer.complaint_id = u.id AND timer.name = u.name"
 )
@@ -116,7 +116,7 @@ class Unit:
 
     async def _lock(self, ids: Sequence[UUID]) -> datetime | None:
         now = None
-        for complaint_id, sequence, stalled, now in await self.tx.execute(_LOCK, {"ids": ids}):  # noqa: B007
+        for complaint_id, sequence, stalled, now in await _LOCK.rows(self.tx, {"ids": ids}):  # noqa: B007
             self.streams[complaint_id] = Stream(sequence, stalled)
         return now
 
@@ -183,7 +183,7 @@ class Unit:
         """Write timers, sequences, outbox, traces and totals: at most five statements."""
         gone = [key for key, timer in self._timers.items() if isinstance(timer, Disarm)]
         if gone:
-            await self.tx.execute(_DISARM, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
+            await _DISARM.rows(self.tx, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
         armed = [(i, a) for (i, _), a in self._timers.items() if isinstance(a, Arm)]
         await sql.upsert(
             self.tx,
@@ -207,7 +207,7 @@ class Unit:
                 "topics": list(topics), "complaints": list(complaints), "headers": list(headers),
                 "bodies": list(bodies),
             }  # fmt: skip
-            await self.tx.execute(_FLUSH, arguments)
+            await _FLUSH.rows(self.tx, arguments)
         await traces.keep(self.tx, self._seen)
         await totals.add(self.tx, self._totals)
 
@@ -243,7 +243,7 @@ class Work(Generic[S]):
             if now := await unit.lock(ids):
                 unit.now = now
             elif ask_now:
-                unit.now = (await tx.execute(select(func.now()))).scalar_one()
+                unit.now = (await _NOW.rows(tx))[0].now
             yield unit
             await unit.flush()
         if unit.has_outbox:

@@ -7,12 +7,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event as sa_event
 
 from services.routing.handlers.flow import OFFER_TIMER
 from shared.spine.effects import Timer
 from tests.support.routing import Bench, offering
 from tests.support.servers import Database
+from tests.support.statements import watched
 
 
 @pytest.fixture
@@ -179,16 +179,12 @@ async def test_requirements_are_relaxed_in_time_and_said_so(bench: Bench) -> Non
 async def test_a_batch_makes_a_constant_number_of_statements(bench: Bench) -> None:
     for n in range(10):
         await bench.handler(f"h{n}", capacity=50)
-    counts = [0]
-
-    def count(*_: object) -> None:
-        counts[-1] += 1
-
-    sa_event.listen(bench.spine.db.work.sync_engine, "before_cursor_execute", count)
-    for size in (1, 2, 20):
-        for _ in range(size):
-            await bench.complaint()
-        counts.append(0)
-        assert await bench.rounds.round() == size
-        counts.append(0)
-    assert counts[3] == counts[5]
+    counts = []
+    with watched(bench.spine.db) as sent:
+        for size in (1, 2, 20):
+            for _ in range(size):
+                await bench.complaint()
+            sent.clear()
+            assert await bench.rounds.round() == size
+            counts.append(len(sent))
+    assert 0 < counts[1] == counts[2]

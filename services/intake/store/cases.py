@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
@@ -17,11 +16,11 @@ from shared.base import sql
 from shared.events.common import Staff
 
 # A complaint may be known by its own row, by events, or by both.
-_LOAD = text(
+_LOAD = sql.Statement(
     "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, "
     "c.phone, c.represented_by, c.created_at, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
     "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
-).columns(document=JSONB)
+)
 _BY_REFERENCE = select(t.complaint.c.complaint_id)
 
 
@@ -30,7 +29,7 @@ class Store:
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
-        rows = await tx.execute(_LOAD, {"ids": list(ids)})
+        rows = await _LOAD.rows(tx, {"ids": list(ids)})
         return {row.id: _case(row) for row in rows}
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:

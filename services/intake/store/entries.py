@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
@@ -16,7 +15,7 @@ from shared.base import sql
 
 # The customer of each contact with what matters at receipt, and the transaction's time in any case. Only complaints
 # count, and no probes.
-_SNAPSHOTS = text(
+_SNAPSHOTS = sql.Statement(
     "SELECT now() AS now, s.* FROM (SELECT) AS always LEFT JOIN ("
     "SELECT k.kind, k.value, cu.customer_id, cu.tier, cu.language, cu.relation, cu.person, "
     "(SELECT count(*) FROM complaint n WHERE n.customer_id = cu.customer_id AND n.kind = 'complaint' "
@@ -27,8 +26,8 @@ _SNAPSHOTS = text(
     "LEFT JOIN LATERAL (SELECT tr.handler_id, tr.cause FROM complaint c JOIN tracking tr "
     " ON tr.complaint_id = c.complaint_id WHERE c.customer_id = cu.customer_id ORDER BY c.received_at DESC LIMIT 1"
     ") last ON true) s ON true"
-).columns(person=JSONB)
-_REPLAYED = text(
+)
+_REPLAYED = sql.Statement(
     "INSERT INTO replayed (source, count) SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:counts AS bigint[])) "
     "ORDER BY 1 ON CONFLICT (source) DO UPDATE SET count = replayed.count + EXCLUDED.count"
 )
@@ -65,7 +64,7 @@ def _insert(table: str, columns: dict[str, str], prefix: str, conflict: str) -> 
     return f"INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) u ON CONFLICT ({conflict}) DO NOTHING"
 
 
-_ADD = text(
+_ADD = sql.Statement(
     f"WITH newcomers AS ({_insert('customer', _CUSTOMER, 'n', 'customer_id')}), "
     f"contacts AS ({_insert('contact', _CONTACT, 'c', 'kind, value')}) "
     f"{_insert('complaint', _ENTRY, 'e', 'complaint_id')} RETURNING complaint_id"
@@ -94,7 +93,7 @@ async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> tuple[d
     """The known customers among these contacts, and now()."""
     wanted = sorted(set(contacts), key=lambda c: (c.kind, c.value))
     arguments = {"kinds": [c.kind for c in wanted], "values": [c.value for c in wanted]}
-    rows = (await tx.execute(_SNAPSHOTS, arguments)).all()
+    rows = await _SNAPSHOTS.rows(tx, arguments)
     found = {
         Contact(row.kind, row.value): Snapshot(
             row.customer_id, row.tier, row.language, row.relation, row.complaints_12m, row.handler_id, row.cause,
@@ -121,7 +120,7 @@ async def add(
     arguments |= {"c_kind": [c.kind for c, _ in new.contacts], "c_value": [c.value for c, _ in new.contacts]}
     arguments["c_customer_id"] = [customer for _, customer in new.contacts]
     arguments |= {"tier": new.tier, "keep": keep}
-    return set((await tx.execute(_ADD, arguments)).scalars())
+    return {row.complaint_id for row in await _ADD.rows(tx, arguments)}
 
 
 async def kept(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Kept]:
@@ -138,7 +137,7 @@ async def kept(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Kept]:
 async def count_replays(tx: AsyncConnection, sources: dict[str, int]) -> None:
     """Count answers that were given again."""
     if sources:
-        await tx.execute(_REPLAYED, {"sources": list(sources), "counts": list(sources.values())})
+        await _REPLAYED.rows(tx, {"sources": list(sources), "counts": list(sources.values())})
 
 
 async def add_files(

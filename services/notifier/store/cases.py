@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
-from sqlalchemy import Text, cast, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -17,6 +17,10 @@ from ..letter import Commitment
 from ..model import Facts, LetterRow, Matter, Promise
 
 CLASS = "complaint"
+_LOAD = sql.Statement(
+    "SELECT complaint_id, version, document::text AS document FROM matter "
+    "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
+)
 # The ones a sender has not claimed are locked: it passes them over, and what is decided here holds.
 _LETTERS = text(
     "SELECT id, complaint_id, trigger, kind, recipient, state, language, automatic, by_person, decision_id, inputs, "
@@ -24,7 +28,7 @@ _LETTERS = text(
     "next_try_at, deadline_at FROM letter WHERE complaint_id = ANY(CAST(:ids AS uuid[])) "
     "AND state NOT IN ('sending', 'sent', 'cancelled') ORDER BY id FOR UPDATE"
 )
-_UPDATE = text(
+_UPDATE = sql.Statement(
     "UPDATE letter SET state = u.state, language = u.language, inputs = u.inputs::jsonb, address = u.address, "
     "to_name = u.to_name, subject = u.subject, text = u.text, template_version = u.template_version, "
     "thread = u.thread::jsonb, promises = u.promises::jsonb, findings = u.findings::jsonb, reason = u.reason, "
@@ -41,7 +45,7 @@ _CHANGED = (
     "promises", "findings", "reason", "attempts", "next_try_at", "deadline_at",
 )  # fmt: skip
 _DOCUMENTS = ("inputs", "thread", "promises", "findings")
-_PROMISES = text(
+_PROMISES = sql.Statement(
     "UPDATE promise SET state = u.state, settled_at = u.settled_at, evidence = u.evidence "
     "FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:times AS timestamptz[]), "
     "CAST(:evidence AS text[])) AS u(id, state, settled_at, evidence) WHERE promise.id = u.id"
@@ -78,9 +82,7 @@ class Store:
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Matter]:
         """What is known of these complaints: three statements, or one while none of them was ever owed a letter."""
         found = {id_: Matter(id_) for id_ in ids}
-        document = cast(t.matter.c.document, Text)
-        query = select(t.matter.c.complaint_id, t.matter.c.version, document.label("document"))
-        for row in await tx.execute(query.where(sql.any_of(t.matter.c.complaint_id, ids))):
+        for row in await _LOAD.rows(tx, {"ids": ids}):
             matter = found[row.complaint_id]
             matter.version, matter.facts = row.version, Facts.model_validate_json(row.document)
         written_to = [id_ for id_, matter in found.items() if matter.facts and matter.facts.owed]
@@ -110,7 +112,7 @@ class Store:
             ignore="complaint_id, trigger, kind, recipient",
         )  # fmt: skip
         if changed := [self._letter(f, r) for _, f, r in rows if r.stored_as is not None]:
-            await tx.execute(_UPDATE, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
+            await _UPDATE.rows(tx, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
         await self._save_promises(tx, [p for m, _ in known for p in m.promises if p.changed])
 
     async def _save_promises(self, tx: AsyncConnection, changed: Sequence[Promise]) -> None:
@@ -121,7 +123,7 @@ class Store:
                 "times": [p.settled_at for p in changed],
                 "evidence": [p.evidence for p in changed],
             }
-            await tx.execute(_PROMISES, arguments)
+            await _PROMISES.rows(tx, arguments)
 
     def _matter(self, matter: Matter, facts: Facts) -> dict[str, Any]:
         return {

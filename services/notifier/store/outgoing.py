@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -22,28 +21,28 @@ _COLUMNS = (
     "letter.id, complaint_id, customer_id, kind, language, trigger, address, to_name, reference, subject, text, "
     "thread, promises, attempts, deadline_at, automatic, by_person, decision_id, template_version"
 )
-_CLAIM = text(
+_CLAIM = sql.Statement(
     "UPDATE letter SET state = 'sending', attempts = attempts + 1, "
     "lease_until = now() + make_interval(secs => :lease) WHERE id = ANY(ARRAY("
     "SELECT id FROM letter WHERE state IN ('ready', 'retry') AND next_try_at <= now() "
     f"ORDER BY next_try_at LIMIT :n FOR UPDATE SKIP LOCKED)) RETURNING {_COLUMNS}"
 )
 # A letter that was declared unknown may still turn out to have been sent or refused: the one who sent it knows.
-_SETTLE = text(
+_SETTLE = sql.Statement(
     "UPDATE letter SET state = u.state, sent_at = u.sent_at, next_try_at = u.next_try_at, reason = u.reason, "
     "lease_until = NULL FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:sent AS timestamptz[]), "
     "CAST(:next AS timestamptz[]), CAST(:reasons AS text[])) AS u(id, state, sent_at, next_try_at, reason) "
     "WHERE letter.id = u.id AND (letter.state = 'sending' OR "
     "letter.state = 'unknown' AND u.state IN ('sent', 'failed')) RETURNING letter.id"
 )
-_LAPSED = text(
+_LAPSED = sql.Statement(
     "SELECT id, complaint_id FROM letter WHERE state = 'sending' AND lease_until < now() ORDER BY lease_until LIMIT 100"
 )
-_LAPSE = text(
+_LAPSE = sql.Statement(
     "UPDATE letter SET state = 'unknown', lease_until = NULL, reason = 'the sender was lost after DATA may have begun' "
     f"WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'sending' AND lease_until < now() RETURNING {_COLUMNS}"
 )
-_KEEP = text(
+_KEEP = sql.Statement(
     "UPDATE promise SET state = 'kept', settled_at = u.at, evidence = 'letter ' || u.letter_id "
     "FROM unnest(CAST(:complaints AS uuid[]), CAST(:kinds AS text[]), CAST(:times AS timestamptz[]), "
     "CAST(:letters AS uuid[])) AS u(complaint_id, kind, at, letter_id) "
@@ -51,7 +50,7 @@ _KEEP = text(
     "AND promise.due_at >= u.at "
     "RETURNING promise.id, promise.complaint_id, promise.kind, promise.due_at, promise.evidence, u.at"
 )
-_CANCEL_DELAYS = text(
+_CANCEL_DELAYS = sql.Statement(
     "UPDATE letter SET state = 'cancelled', reason = 'the answer has gone out' "
     "WHERE complaint_id = ANY(CAST(:ids AS uuid[])) AND kind = 'delay_apology' "
     "AND state IN ('owed', 'ready', 'retry', 'blocked', 'no_address')"
@@ -99,15 +98,15 @@ class Outgoing:
 
     async def claim(self, tx: AsyncConnection, *, n: int, lease: float) -> list[Attempt]:
         """Take up to `n` letters that are due: they are `sending` once this transaction has committed."""
-        rows = await tx.execute(_CLAIM, {"n": n, "lease": lease})
+        rows = await _CLAIM.rows(tx, {"n": n, "lease": lease})
         claimed = [_attempt(row) for row in rows]
         found = await traces.parents(tx, [one.complaint_id for one in claimed])
         return [replace(one, traceparent=found.get(one.complaint_id)) for one in claimed] if found else claimed
 
     async def settle(self, tx: AsyncConnection, settled: Sequence[Settled]) -> list[Settled]:
         """Record outcomes. Gives those that count: of a letter whose fate was settled otherwise nothing is said."""
-        rows = await tx.execute(
-            _SETTLE,
+        rows = await _SETTLE.rows(
+            tx,
             {
                 "ids": [s.attempt.id for s in settled],
                 "states": [s.outcome.state for s in settled],
@@ -121,11 +120,11 @@ class Outgoing:
 
     async def lapsed(self, tx: AsyncConnection) -> list[tuple[UUID, UUID]]:
         """Letters (id, complaint) whose sender was lost."""
-        return [(row.id, row.complaint_id) for row in await tx.execute(_LAPSED)]
+        return [(row.id, row.complaint_id) for row in await _LAPSED.rows(tx)]
 
     async def lapse(self, tx: AsyncConnection, ids: Sequence[UUID]) -> list[Attempt]:
         """Declare them unknown, those that still are lost."""
-        return [_attempt(row) for row in await tx.execute(_LAPSE, {"ids": list(ids)})]
+        return [_attempt(row) for row in await _LAPSE.rows(tx, {"ids": list(ids)})]
 
     async def keep(self, tx: AsyncConnection, kept: Sequence[tuple[UUID, str, datetime, UUID]]) -> Sequence[Any]:
         """Promises (complaint, kind) that letters sent at a time keep: id, complaint_id, kind, due_at, evidence, at."""
@@ -133,7 +132,7 @@ class Outgoing:
             return []
         complaints, kinds, times, letters = map(list, zip(*kept, strict=True))
         arguments = {"complaints": complaints, "kinds": kinds, "times": times, "letters": letters}
-        return (await tx.execute(_KEEP, arguments)).all()
+        return await _KEEP.rows(tx, arguments)
 
     async def promise(self, tx: AsyncConnection, sent: Sequence[Settled], now: datetime) -> None:
         """Record what sent letters promise."""
@@ -143,7 +142,7 @@ class Outgoing:
     async def cancel_delays(self, tx: AsyncConnection, complaints: Sequence[UUID]) -> None:
         """The answer went out: an apology for its delay that still waits would come too late."""
         if complaints:
-            await tx.execute(_CANCEL_DELAYS, {"ids": list(complaints)})
+            await _CANCEL_DELAYS.rows(tx, {"ids": list(complaints)})
 
 
 def reason(outcome: Outcome) -> str | None:
@@ -154,8 +153,7 @@ def reason(outcome: Outcome) -> str | None:
 
 
 def _attempt(row: Any) -> Attempt:
-    values = dict(row._mapping)
-    return Attempt(**{**values, "promises": commitments(values["promises"])})
+    return Attempt(**{**row, "promises": commitments(row.promises)})
 
 
 def _promise(settled: Settled, n: int, one: Commitment, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Text, bindparam, cast, select, text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,10 @@ from ..policy import Policy
 
 # The document is read and written as text: pydantic parses it faster than json and the dialect together.
 _CASE = TypeAdapter(Case)
-_LOAD = select(t.case.c.complaint_id, t.case.c.version, cast(t.case.c.document, Text).label("document"))
+_LOAD = sql.Statement(
+    "SELECT complaint_id, version, document::text AS document FROM case_file "
+    "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
+)
 _LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
     bindparam("ids", type_=ARRAY(Text))
 )
@@ -48,7 +51,7 @@ class Store:
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
         found: dict[UUID, Case] = {}
-        for row in await tx.execute(_LOAD.where(sql.any_of(t.case.c.complaint_id, ids))):
+        for row in await _LOAD.rows(tx, {"ids": ids}):
             found[row.complaint_id] = read = _CASE.validate_json(row.document)
             read.version = row.version
         return {i: found.get(i) or Case(i) for i in ids}
