@@ -65,8 +65,9 @@ class Mail:
 
     @property
     def remark(self) -> str:
-        """What people should know of how it was read: its wrapper, or that it was only skimmed."""
-        return self.wrapper or (SKIMMED if SKIMMED in self.defects else "")
+        """What people should know of how it was read: its wrapper, that it was skimmed, that files are left out."""
+        left_out = f"{self.files_left_out} files left out" if self.files_left_out else ""
+        return self.wrapper or (SKIMMED if SKIMMED in self.defects else left_out)
 
 
 def parse(raw: bytes) -> Mail:
@@ -200,6 +201,8 @@ _NAMES = {"text/calendar": "invitation.ics", "text/vcard": "contact.vcf", "text/
 def _is_text(part: Message, kind: str, name: str) -> bool:
     """Whether a part is for reading: words that were not attached as a file."""
     attached = str(part.get("content-disposition") or "").lower().lstrip().startswith("attachment")
+    if kind.startswith("multipart/"):  # as a leaf it has lost its boundary, and its parts are text to us
+        return True
     return kind.startswith("text/") and kind not in _NAMES and kind != "text/rfc822-headers" and not (attached or name)
 
 

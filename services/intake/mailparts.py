@@ -54,12 +54,23 @@ def parameter(part: Message, name: str, header: str = "content-type") -> str:
     return text.strip().lower() if isinstance(text, str) else ""
 
 
+def _readable(part: Message) -> Message:
+    """The part's describing headers; bytes that stand in them as they are become text, which the parser gives up."""
+    raw = [(name, value) for name, value in part.raw_items() if name.lower() in ("content-type", "content-disposition")]
+    if all(str(value).isascii() for _, value in raw):
+        return part
+    readable = Message()
+    for name, value in raw:
+        readable[name] = mailtext.header(value)
+    return readable
+
+
 def file_name(part: Message) -> str:
     """The name of an attached file without folders and control characters; empty when it has none.
 
     RFC 2231 says how it is written, mail clients write RFC 2047 words, and both occur together.
     """
-    text = mailtext.header(part.get_filename() or "").replace("\\", "/").rpartition("/")[2]
+    text = mailtext.header(_readable(part).get_filename() or "").replace("\\", "/").rpartition("/")[2]
     return "".join(char for char in text if char.isprintable()).strip(". ")[:200]
 
 

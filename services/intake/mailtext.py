@@ -98,21 +98,20 @@ _FLOWED = re.compile(r"(>*)(.*)", re.DOTALL)
 
 def unflow(text: str, *, delsp: bool) -> str:
     """The paragraphs of format=flowed text (RFC 3676): soft breaks joined, quote marks kept, stuffed spaces gone."""
-    out: list[str] = []
+    out: list[list[str]] = []
     open_depth = -1  # of the line before, when it goes on
     for line in text.split("\n"):
         match = _FLOWED.match(line)
         assert match
         depth, words = len(match[1]), match[2].removeprefix(" ")
-        if depth == open_depth:
-            out[-1] += words
-        else:
-            out.append("> " * bool(depth) + words if depth < 2 else ">" * depth + " " + words)
         soft = words.endswith(" ") and words != "-- "
-        if soft and delsp:
-            out[-1] = out[-1][:-1]
+        piece = words[:-1] if soft and delsp else words
+        if depth == open_depth:
+            out[-1].append(piece)
+        else:
+            out.append([">" * depth + " " * bool(depth), piece])
         open_depth = depth if soft else -1
-    return "\n".join(out)
+    return "\n".join("".join(pieces) for pieces in out)
 
 
 _TAG = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>|<[!?][^<>]*>")

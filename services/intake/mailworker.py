@@ -77,11 +77,21 @@ def _slow(*_: object) -> None:
 SLOW = 0.5
 
 
+# Up to this size a mail has `seconds`; more has so much more.
+LARGE = 8 << 20
+
+
+def allowed(size: int, seconds: float) -> float:
+    """The waiting time for a mail of `size` bytes."""
+    return seconds * max(1.0, size / LARGE)
+
+
 def understand(raw: bytes, seconds: float) -> mail.Mail:
     """The mail, skimmed when it would keep a parser busy or fill the memory. Raises OutOfTime when even that does."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    most = allowed(len(raw), seconds)
+    signal.setitimer(signal.ITIMER_REAL, most)
     try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, min(SLOW * (1 + len(raw) / (1 << 20)) / 2, seconds / 2))
+        signal.setitimer(signal.ITIMER_VIRTUAL, min(SLOW * max(1.0, 0.85 + 0.15 * len(raw) / (1 << 20)), most / 2))
         return mail.parse(raw)
     except (Slow, MemoryError):
         return mail.skim(raw)

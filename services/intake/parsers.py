@@ -68,7 +68,7 @@ class Parsers:
         assert into
         assert out
         worker.parsed += 1
-        async with asyncio.timeout(self._seconds + 2):
+        async with asyncio.timeout(mailworker.allowed(len(raw), self._seconds) + 2):
             into.write(len(raw).to_bytes(mailworker.LENGTH, "big") + raw)
             await into.drain()
             size = int.from_bytes(await out.readexactly(mailworker.LENGTH), "big")

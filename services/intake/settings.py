@@ -23,7 +23,9 @@ class Settings(ServiceSettings):
     max_mail: int = Field(50 << 20, description="Largest mail")
     accept_queue: int = Field(2048, ge=1, description="Posts that may wait for their transaction; more get 503")
     mail_workers: int = Field(1, ge=1, le=64, description="Processes that parse mail")
-    mail_seconds: float = Field(5.0, gt=0, description="CPU and waiting time for one mail")
+    mail_seconds: float = Field(
+        5.0, gt=0, description="Waiting time for one mail of up to 8 MiB; larger ones have more"
+    )
     mail_memory: int = Field(768 << 20, ge=128 << 20, description="Address space of a mail worker")
     lmtp_host: str = Field("127.0.0.1", description="Address on which LMTP is listened for")
     lmtp_port: int | None = Field(None, ge=1, le=65535, description="Port of LMTP; without one there is no LMTP")

@@ -5,12 +5,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import accept, consume, end_to_end, letters, peers_timers, timers
+from tests.bench import accept, consume, end_to_end, letters, mail, peers_timers, timers
 from tests.bench.measure import Result, cpu_line, say
 
 BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {
     "consume": consume.run,
     "accept": accept.run,
+    "mail": mail.run,
     "letters": letters.run,
     "end_to_end": end_to_end.run,
     "timers": timers.run,
