@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.base.config import Settings, load
+from shared.base.config import KafkaAccess, Settings, load
 from shared.base.db import Database
 from shared.base.security import key_hash
 from shared.events.envelope import TOPIC
@@ -38,7 +38,7 @@ class DatabaseSettings(Settings):
     database_url: SecretStr
 
 
-class TopicSettings(Settings):
+class TopicSettings(KafkaAccess):
     """For the topic."""
 
     kafka_bootstrap: str
@@ -180,7 +180,7 @@ def reconcile_(
 def _verify(*, as_json: bool) -> None:
     settings = load(TopicSettings)
     try:
-        verdict = asyncio.run(verify.verify(settings.kafka_bootstrap, settings.topic))
+        verdict = asyncio.run(verify.verify(settings.brokers, settings.topic))
     except (KafkaError, OSError, LookupError) as error:
         fail(f"the topic cannot be read: {error}")
     if settings.database_url:

@@ -4,10 +4,12 @@ import sys
 from typing import Literal, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.events.envelope import TOPIC
+
+from .brokers import Brokers
 
 
 class Settings(BaseSettings):
@@ -16,12 +18,38 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AMENDS_", extra="ignore", env_ignore_empty=True)
 
 
-class ServiceSettings(Settings):
+class KafkaAccess(Settings):
+    """Where the brokers are and how we prove who we are."""
+
+    kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = Field(None, description="For SASL")
+    kafka_password: SecretStr | None = Field(None, description="For SASL")
+    kafka_ca: FilePath | None = Field(None, description="PEM of who signed the brokers; without it the system's list")
+    kafka_certificate: FilePath | None = Field(None, description="PEM of our certificate, where brokers ask for one")
+    kafka_key: FilePath | None = Field(None, description="PEM of its key")
+
+    @property
+    def brokers(self) -> Brokers:
+        """What clients connect with. Raises Refused when the files or the login do not fit the protocol."""
+        return Brokers(
+            self.kafka_bootstrap,
+            security=self.kafka_security,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_username,
+            password=self.kafka_password.get_secret_value() if self.kafka_password else None,
+            ca=self.kafka_ca,
+            certificate=self.kafka_certificate,
+            key=self.kafka_key,
+        ).checked()
+
+
+class ServiceSettings(KafkaAccess):
     """What every service needs. Durations are seconds, sizes bytes."""
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database, the service's own role")
     deployment_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Names this installation; never changes")
-    kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
     token_key: SecretStr = Field(min_length=32, description="Key that signs the bearer tokens of people and services")
     public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
     time_zones: dict[str, str] = Field(

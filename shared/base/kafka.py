@@ -10,6 +10,8 @@ from aiokafka.partitioner import murmur2
 
 from shared.events.envelope import parked_topic
 
+from .brokers import Brokers, connection
+
 log = structlog.get_logger()
 TOPIC_EXISTS = 36
 
@@ -19,10 +21,10 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
+def producer(bootstrap: Brokers | str, client_id: str) -> AIOKafkaProducer:
     """A producer for whole batches: acknowledged by all replicas, without duplicates from its own retries."""
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **connection(bootstrap),
         client_id=client_id,
         acks="all",  # the default acknowledges when the leader alone has it
         enable_idempotence=True,  # a retried request must not write twice
@@ -33,14 +35,14 @@ def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
     )
 
 
-def consumer(bootstrap: str, group: str, *, instance: str | None, session_timeout: float) -> AIOKafkaConsumer:
+def consumer(bootstrap: Brokers | str, group: str, *, instance: str | None, session_timeout: float) -> AIOKafkaConsumer:
     """A group member that commits nothing by itself: the position stands in the database.
 
     `instance` is a name that survives a restart: a member that comes back under it has its partitions at once,
     otherwise those of a killed one are free after `session_timeout` seconds.
     """
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **connection(bootstrap),
         group_id=group,
         client_id=group,
         group_instance_id=instance,
@@ -65,10 +67,10 @@ class WrongTopic(Exception):
 
 
 async def create_topics(
-    bootstrap: str, topic: str, *, partitions: int, replication: int, retention_days: int = 14
+    bootstrap: Brokers | str, topic: str, *, partitions: int, replication: int, retention_days: int = 14
 ) -> list[str]:
     """Create the two topics where they are missing; says what was done. Raises WrongTopic, KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**connection(bootstrap), request_timeout_ms=10_000)
     await admin.start()
     try:
         config = {

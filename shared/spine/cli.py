@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.base import kafka, security
-from shared.base.config import Settings, load
+from shared.base.config import KafkaAccess, Settings, load
 from shared.base.db import Database
+from shared.base.errors import Refused
 from shared.events.catalog import SERVICES
 from shared.events.envelope import TOPIC
 from shared.migrations import run as migrations
@@ -41,10 +42,9 @@ class AdminSettings(Settings):
     role_passwords: dict[str, str] = Field({}, description='JSON: {"intake": "…", …}')
 
 
-class KafkaSettings(Settings):
+class KafkaSettings(KafkaAccess):
     """For the topics."""
 
-    kafka_bootstrap: str
     topic: str = TOPIC
     topic_partitions: int = 12
     topic_replication: int = 1
@@ -100,13 +100,13 @@ def topics_command() -> None:
     try:
         done = asyncio.run(
             kafka.create_topics(
-                settings.kafka_bootstrap,
+                settings.brokers,
                 settings.topic,
                 partitions=settings.topic_partitions,
                 replication=settings.topic_replication,
             )
         )
-    except (KafkaError, OSError, kafka.WrongTopic) as error:
+    except (KafkaError, OSError, kafka.WrongTopic, Refused) as error:
         fail(str(error) or type(error).__name__)
     print("\n".join(done))
 
@@ -215,12 +215,12 @@ def lost_command(service: ServiceOption, as_json: Json = False) -> None:
 
     async def compare(tx: Any) -> list[restored.Lost]:
         return await restored.lost(
-            tx, settings.kafka_bootstrap, settings.topic, deployment=settings.deployment_id, service=service
+            tx, settings.brokers, settings.topic, deployment=settings.deployment_id, service=service
         )
 
     try:
         found = _run(service, compare)
-    except (KafkaError, LookupError) as error:
+    except (KafkaError, LookupError, Refused) as error:
         fail(str(error) or type(error).__name__)
     if as_json:
         print(json.dumps([asdict(one) for one in found], default=str, indent=2))

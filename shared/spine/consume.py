@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql, tracing
+from shared.base.brokers import Brokers
 from shared.base.db import is_transient, sqlstate
 from shared.base.errors import Refused
 from shared.base.loops import LoopControl
@@ -80,7 +81,7 @@ class Consumer(Generic[S]):
     """The one consumer of a service."""
 
     def __init__(
-        self, work: Work[S], handlers: Handlers[S], *, bootstrap: str, max_records: int, park_limit: int,
+        self, work: Work[S], handlers: Handlers[S], *, bootstrap: Brokers | str, max_records: int, park_limit: int,
         instance: str | None = None, session_timeout: float = 10.0, accept_older_database: bool = False,
         linger: float = LINGER,
     ) -> None:  # fmt: skip

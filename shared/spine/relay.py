@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql, tracing
+from shared.base.brokers import Brokers
 from shared.base.db import Database, driver_of
 from shared.base.loops import LoopControl
 from shared.base.telemetry import PUBLISHED
@@ -38,7 +39,7 @@ _PENDING = sql.Statement(
 class Relay:
     """Sends what the service's transactions left in the outbox, in order, at least once."""
 
-    def __init__(self, db: Database, origin: Origin, *, bootstrap: str) -> None:
+    def __init__(self, db: Database, origin: Origin, *, bootstrap: Brokers | str) -> None:
         self.db, self.origin, self.bootstrap = db, origin, bootstrap
         self._producer: AIOKafkaProducer | None = None
         self._published = PUBLISHED.labels(origin.service)

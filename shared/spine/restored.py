@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
+from shared.base.brokers import Brokers
 from shared.events.envelope import source_of
 
 from . import tables as t
@@ -27,7 +28,9 @@ class Lost:
     event_id: str
 
 
-async def lost(tx: AsyncConnection, bootstrap: str, topic: str, *, deployment: str, service: str) -> list[Lost]:
+async def lost(
+    tx: AsyncConnection, bootstrap: Brokers | str, topic: str, *, deployment: str, service: str
+) -> list[Lost]:
     """Read the whole topic and give what this service's database does not know, oldest first; duplicates once.
 
     Raises LookupError when there is no topic, KafkaError and OSError when it cannot be read.

@@ -52,11 +52,11 @@ class Spine(Generic[S]):
         figures = figures or Figures()
         self.work: Work[S] = Work(self.db, store, origin, figures.tally)
         self.collector = Collector(self.db, service, figures)
-        self.relay = Relay(self.db, origin, bootstrap=settings.kafka_bootstrap)
+        self.relay = Relay(self.db, origin, bootstrap=settings.brokers)
         self.consumer: Consumer[S] = Consumer(
             self.work,
             handlers,
-            bootstrap=settings.kafka_bootstrap,
+            bootstrap=settings.brokers,
             max_records=settings.poll_records,
             park_limit=settings.park_limit,
             instance=settings.instance,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 
+from shared.base.brokers import Brokers, connection
+
 from .parking import Record
 
 
@@ -22,10 +24,10 @@ class Verdict:
     out_of_order: Counter[str] = field(default_factory=Counter)
 
 
-async def read(bootstrap: str, topic: str) -> AsyncIterator[Record]:
+async def read(bootstrap: Brokers | str, topic: str) -> AsyncIterator[Record]:
     """Every record of the topic from its beginning to where it ends now; joins no group."""
     client = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        topic, **connection(bootstrap), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     await client.start()
     try:
@@ -45,7 +47,7 @@ async def read(bootstrap: str, topic: str) -> AsyncIterator[Record]:
         await client.stop()
 
 
-async def verify(bootstrap: str, topic: str) -> Verdict:
+async def verify(bootstrap: Brokers | str, topic: str) -> Verdict:
     """Count gaps and wrong order of `ce_sequence` per emitting service over the whole topic."""
     verdict = Verdict()
     last: dict[tuple[str, UUID], int] = {}
