@@ -1,10 +1,11 @@
 """Configuration from the environment; a wrong value is one line that names its variable."""
 
 import sys
+from pathlib import Path
 from typing import Literal, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.events.envelope import TOPIC
@@ -26,9 +27,9 @@ class KafkaAccess(Settings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str | None = Field(None, description="For SASL")
     kafka_password: SecretStr | None = Field(None, description="For SASL")
-    kafka_ca: FilePath | None = Field(None, description="PEM of who signed the brokers; without it the system's list")
-    kafka_certificate: FilePath | None = Field(None, description="PEM of our certificate, where brokers ask for one")
-    kafka_key: FilePath | None = Field(None, description="PEM of its key")
+    kafka_ca: Path | None = Field(None, description="PEM of who signed the brokers; without it the system's list")
+    kafka_certificate: Path | None = Field(None, description="PEM of our certificate, where brokers ask for one")
+    kafka_key: Path | None = Field(None, description="PEM of its key")
 
     @property
     def brokers(self) -> Brokers:

@@ -28,6 +28,8 @@ CHANGES: dict[str, Any] = {
     "image.pullSecrets": [{"name": "another"}],
     "kafka.bootstrap": "another.example.com:9092",
     "kafka.topicBy": "none",
+    "kafka.security": "SSL",
+    "kafka.sasl.mechanism": "PLAIN",
     "policies.escalation": {"another.yaml": "a: b"},
     "defaults.autoscaling.by": "keda",
     "defaults.autoscaling.min": 1,

@@ -101,6 +101,40 @@ imagePullSecrets:
       {{- end }}
 {{- end }}
 
+{{/* Variables of Kafka's login and certificates: dict "root" $ "suffix" text. */}}
+{{- define "amends.kafkaEnv" -}}
+{{- $kafka := .root.Values.kafka -}}
+- name: AMENDS_KAFKA_SECURITY
+  value: {{ $kafka.security }}
+{{- if hasPrefix "SASL" $kafka.security }}
+- name: AMENDS_KAFKA_SASL_MECHANISM
+  value: {{ $kafka.sasl.mechanism }}
+{{ include "amends.secretEnv" (dict "root" .root "name" "AMENDS_KAFKA_USERNAME" "ref" $kafka.sasl.usernameRef "suffix" .suffix) }}
+{{ include "amends.secretEnv" (dict "root" .root "name" "AMENDS_KAFKA_PASSWORD" "ref" $kafka.sasl.passwordRef "suffix" .suffix) }}
+{{- end }}
+{{- if $kafka.tls.secret }}
+{{- range $name, $file := dict "CA" $kafka.tls.ca "CERTIFICATE" $kafka.tls.certificate "KEY" $kafka.tls.key }}
+{{- if $file }}
+- name: AMENDS_KAFKA_{{ $name }}
+  value: /etc/amends-kafka/{{ $file }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "amends.kafkaMount" -}}
+{{- if .Values.kafka.tls.secret }}
+- {name: kafka, mountPath: /etc/amends-kafka, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "amends.kafkaVolume" -}}
+{{- with .Values.kafka.tls.secret }}
+- name: kafka
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+
 {{/* A value as a variable's text; whole numbers never as 8.388608e+06. */}}
 {{- define "amends.text" -}}
 {{- if kindIs "float64" . -}}

@@ -26,6 +26,7 @@
 {{- if eq .service "notifier" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_SMTP_URL" "ref" $root.Values.smtp.urlRef) }}
 {{- end }}
+{{ include "amends.kafkaEnv" (dict "root" $root) }}
 {{- range $name, $value := $plain }}
 - name: {{ $name }}
   value: {{ include "amends.text" $value | quote }}
@@ -108,12 +109,18 @@ containers:
     {{- end }}
     volumeMounts:
       - {name: tmp, mountPath: /tmp}
+      {{- with include "amends.kafkaMount" $root }}
+      {{- . | nindent 6 }}
+      {{- end }}
       {{- if .policies.files }}
       - {name: policies, mountPath: /etc/amends, readOnly: true}
       {{- end }}
 volumes:
   - name: tmp
     emptyDir: {sizeLimit: {{ $root.Values.pod.tmpSize }}}
+  {{- with include "amends.kafkaVolume" $root }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- if .policies.files }}
   - name: policies
     configMap:
@@ -164,9 +171,15 @@ spec:
             {{- toYaml $root.Values.jobs.resources | nindent 12 }}
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
+            {{- if and (eq .job "topics") $root.Values.kafka.tls.secret }}
+            {{- include "amends.kafkaMount" $root | nindent 12 }}
+            {{- end }}
       volumes:
         - name: tmp
           emptyDir: {sizeLimit: {{ $root.Values.pod.tmpSize }}}
+        {{- if and (eq .job "topics") $root.Values.kafka.tls.secret }}
+        {{- include "amends.kafkaVolume" $root | nindent 8 }}
+        {{- end }}
 ---
 apiVersion: v1
 kind: ServiceAccount
