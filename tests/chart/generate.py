@@ -22,7 +22,8 @@ Schema = dict[str, Any]
 MANAGED = {
     "database_url", "deployment_id", "kafka_bootstrap", "token_key", "public_url", "http_host", "http_port",
     "kafka_security", "kafka_sasl_mechanism", "kafka_username", "kafka_password", "kafka_ca", "kafka_certificate",
-    "kafka_key", "log_format", "log_level", "work_pool", "api_pool", "topic", "topic_partitions", "shutdown_grace", "smtp_url",
+    "kafka_key", "log_format", "log_level", "work_pool", "api_pool", "topic", "topic_partitions", "shutdown_grace",
+    "smtp_url",
     "routing_policy", "notifier_policy", "escalation_packs", "calendars",
 }  # fmt: skip
 UNSUITABLE = {"instance"}  # a pod's name does not last, so the share of a stopped pod would wait for nobody
