@@ -25,6 +25,7 @@ FOLDER = Path(__file__).parent / "peers"
 LATER = 20_000
 CASES = ((1_000, False), (1_000, True), (20_000, True))
 PATIENCE = 100.0
+KILL_AFTER = 0.2
 WHAT = (
     "Deadlines due at one instant among 20,000 others, one worker process. Killed: SIGKILL 0.2 s after the deadline, a "
     "new process at once. last: seconds from the deadline until the last one was marked (looked at every 50 ms, for at "
@@ -127,27 +128,25 @@ class Race:
         self.postgres = {name: pid for name, pid in servers.pids(stack).items() if name == "postgres"}
 
     async def run(self, name: str, due: int, killed: bool) -> Outcome:
-        """One case."""
-        at = time.time() + 4 + due / 2_000
-        query = await (self._set_ours if name == "ours" else self._set_peer)(name, due, at)
-        await servers.execute(self.stack, "CHECKPOINT")
-        used = 0.0
+        """One case. The first worker is ready before anything is due."""
+        await self._make(name)
         async with self._worker(name) as worker:
-            await asyncio.sleep(max(0.0, at - time.time() - 0.5))
-            assert time.time() < at, "too slow a machine: the deadline came before the worker"
+            at = time.time() + 5 + due / 1_000
+            query = await (self._set_ours if name == "ours" else self._set_peer)(name, due, at)
+            assert time.time() < at - 0.5, f"{name}: setting {due} jobs took too long"
+            await asyncio.sleep(at - time.time() - 0.5)
             before = measure.cpu_seconds({**self.postgres, "worker": worker.pid})
-            await asyncio.sleep(at - time.time() + 0.2)
+            await asyncio.sleep(at - time.time() + KILL_AFTER)
             if not killed:
                 last, row = await self._watch(query, at)
-                used = _spent(before, measure.cpu_seconds({**self.postgres, "worker": worker.pid}))
-            else:
-                used += measure.cpu_seconds({"worker": worker.pid})["worker"] - before["worker"]
+            used = measure.cpu_between(before, measure.cpu_seconds({**self.postgres, "worker": worker.pid}))
         if killed:
             async with self._worker(name) as worker:
                 last, row = await self._watch(query, at)
                 after = measure.cpu_seconds({**self.postgres, "worker": worker.pid})
-                used += after["postgres"] - before["postgres"] + after["worker"]
-        return Outcome(name, due, killed, last, row["lost"], row["doubled"], 1000 * used / max(1, due - row["lost"]))
+                used = {"postgres": after["postgres"] - before["postgres"], "worker": used["worker"] + after["worker"]}
+        spent = 1000 * sum(used.values()) / max(1, due - row["lost"])
+        return Outcome(name, due, killed, last, row["lost"], row["doubled"], spent)
 
     async def _watch(self, query: str, at: float) -> tuple[float, Any]:
         while True:
@@ -157,25 +156,36 @@ class Race:
                 return late, row
             await asyncio.sleep(0.05)
 
+    async def _make(self, name: str) -> None:
+        if name == "ours":
+            await servers.execute(self.stack, timers.EMPTY)
+        else:
+            await servers.execute(self.stack, *MARKS)
+            await self._done(name, "make", {})
+
     async def _set_ours(self, _: str, due: int, at: float) -> str:
         opened = (s.format(n=due + LATER, due=due) for s in timers.OPEN_CLOCKS)
-        await servers.execute(
-            self.stack, timers.EMPTY, *opened, timers.ARM.format(n=due, at=f"to_timestamp({at})"),
-            "ANALYZE escalation.timer",
-        )  # fmt: skip
+        arm = timers.ARM.format(n=due, at=f"to_timestamp({at})")
+        await servers.execute(self.stack, *opened, arm, "ANALYZE escalation.timer")
         return OURS.format(n=due)
 
     async def _set_peer(self, name: str, due: int, at: float) -> str:
         rows = f"INSERT INTO public.mark SELECT n, 0, NULL FROM generate_series(1, {due}) AS g(n)"
-        await servers.execute(self.stack, *MARKS, rows)
-        process = await self._peer(name, "set", {"due": due, "later": LATER, "at": at})
-        if await process.wait():
-            raise RuntimeError(f"{name} could not be set up")
+        await servers.execute(self.stack, rows)
+        await self._done(name, "set", {"due": due, "later": LATER, "at": at})
         return UNMARKED
+
+    async def _done(self, name: str, what: str, more: dict[str, Any]) -> None:
+        process = await self._peer(name, what, more)
+        if await process.wait():
+            raise RuntimeError(f"{name}: {what} failed")
 
     async def _peer(self, name: str, what: str, more: dict[str, Any]) -> asyncio.subprocess.Process:
         given = json.dumps({"database": self.stack.admin_url, **more})
-        return await asyncio.create_subprocess_exec(self.python, str(FOLDER / "worker.py"), name, what, given)
+        return await asyncio.create_subprocess_exec(
+            self.python, str(FOLDER / "worker.py"), name, what, given, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def _worker(self, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -187,16 +197,14 @@ class Race:
             }  # fmt: skip
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.bench.timer_worker", json.dumps(given), cwd=ROOT,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
         else:
             process = await self._peer(name, "work", {})
         try:
+            assert process.stdout is not None
+            await process.stdout.readline()
             yield process
         finally:
             process.kill()
             await process.wait()
-
-
-def _spent(before: dict[str, float], after: dict[str, float]) -> float:
-    return sum(measure.cpu_between(before, after).values())

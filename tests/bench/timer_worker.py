@@ -13,13 +13,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import uvloop
 from pydantic import SecretStr
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, select
+from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,10 +31,12 @@ from shared.base.config import ServiceSettings
 from shared.base.loops import LoopControl
 from shared.base.runtime import collect_rarely
 from shared.calendars import builtin
+from shared.events.envelope import Event
 from shared.events.escalation import SlaBreached
 from shared.spine.effects import Effect, Emit, Timer
 from shared.spine.spine import Spine
 from tests.bench.measure import cpu_between, cpu_seconds
+from tests.support import lives
 from tests.support.spines import running
 
 bench_clock = Table(
@@ -44,6 +46,13 @@ bench_clock = Table(
     Column("version", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("noticed_at", DateTime(timezone=True)),
+)
+
+
+_SAVE = text(
+    "UPDATE bench_clock AS c SET version = u.version, state = u.state, noticed_at = u.noticed_at "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS int[]), CAST(:states AS text[]), "
+    "CAST(:noticed AS timestamptz[])) AS u(id, version, state, noticed_at) WHERE c.complaint_id = u.id"
 )
 
 
@@ -65,7 +74,11 @@ class Store:
         return {row.complaint_id: Case(*row) for row in rows}
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
-        await sql.upsert(tx, bench_clock, [vars(case) for case in cases])
+        columns = (
+            [c.complaint_id for c in cases], [c.version for c in cases], [c.state for c in cases],
+            [c.noticed_at for c in cases],
+        )  # fmt: skip
+        await tx.execute(_SAVE, dict(zip(("ids", "versions", "states", "noticed"), columns, strict=True)))
 
 
 def breach(case: Case, timer: Timer, now: datetime) -> Iterator[Effect]:
@@ -76,6 +89,14 @@ def breach(case: Case, timer: Timer, now: datetime) -> Iterator[Effect]:
         tier="low",
     )  # fmt: skip
     yield Emit(told, time=timer.fire_at)
+
+
+LIMIT, FILL_BATCH = timedelta(hours=1), 500
+PACK = lives.pack(
+    "  - clock: first_response\n    limit: 1h\n    ladder: [{at: 100%, action: notify, to: lead}, "
+    "{at: +1h, action: notify, to: manager}]",
+    calendar="always",
+)
 
 
 class Recorder:
@@ -103,17 +124,43 @@ class Recorder:
         return {"late": late, "last": self.commits[-1][0] if self.commits else None}
 
 
-def spine_of(given: dict[str, Any]) -> Spine[Any]:
-    """The spine under measurement."""
-    settings = ServiceSettings(
+def settings_of(given: dict[str, Any]) -> ServiceSettings:
+    """Without a broker: nothing of this consumes or sends."""
+    return ServiceSettings(
         database_url=SecretStr(given["database"]), deployment_id=given["deployment"], topic="bench.timers",
         kafka_bootstrap="127.0.0.1:1", token_key=SecretStr("k" * 32),
     )  # fmt: skip
+
+
+def spine_of(given: dict[str, Any]) -> Spine[Any]:
+    """The spine under measurement."""
+    settings = settings_of(given)
     if given["side"] == "spine":
         return Spine(settings, service="escalation", store=Store(), handlers={}, on_timer=breach)
     book = PolicyBook(builtin())
     escalation = Escalation(book)
     return Spine(settings, service="escalation", store=EscalationStore(book), handlers={}, on_timer=escalation.on_timer)
+
+
+async def fill(given: dict[str, Any], n: int, due: datetime) -> None:
+    """Let escalation watch n complaints with one clock each, due at the same moment, as ComplaintReceived does."""
+    book = PolicyBook(builtin())
+    escalation, store = Escalation(book), EscalationStore(book)
+    spine: Spine[Any] = Spine(settings_of(given), service="escalation", store=store, handlers={})
+    async with spine.db.transaction() as tx:
+        await store.keep_files(tx, {"bench.yaml": PACK})
+    data = lives.received(due - LIMIT)
+    for _ in range(0, n, FILL_BATCH):
+        some = [uuid4() for _ in range(FILL_BATCH)]
+        async with spine.work.unit(some) as unit:
+            cases = await store.load(unit.tx, some)
+            for complaint, case in cases.items():
+                event: Event[Any] = Event(uuid4(), complaint, data, unit.now, 1, given["deployment"])
+                effects = list(escalation.on_received(case, event, unit.now))
+                case.version += 1
+                unit.add(complaint, event.id, effects)
+            await store.save(unit.tx, list(cases.values()))
+    await spine.closed()
 
 
 async def drain(given: dict[str, Any]) -> dict[str, Any]:

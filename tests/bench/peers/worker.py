@@ -1,7 +1,7 @@
-"""A peer at work, in an environment of its own: `python worker.py PEER set|work JSON`.
+"""A peer at work, in an environment of its own: `python worker.py PEER make|set|work JSON`.
 
-`set` makes the peer's tables and schedules the jobs of `due` (ids 1 to n, at one instant) and `later` (further on).
-`work` runs the peer's worker until it is killed. A job marks its row: one UPDATE.
+`make` makes the peer's tables. `set` schedules `due` jobs (ids 1 to n) for one instant, and `later` ones for much
+later. `work` says `ready` and runs the peer's worker until it is killed. A job marks its row: one UPDATE.
 """
 
 import asyncio
@@ -29,11 +29,14 @@ async def procrastinate(what: str, given: dict[str, Any]) -> None:
 
     async with app.open_async():
         if what == "work":
+            print("ready", flush=True)
             await app.run_worker_async(
                 concurrency=CONCURRENCY, fetch_job_polling_interval=0.1, install_signal_handlers=False
             )
             return
-        await app.schema_manager.apply_schema_async()
+        if what == "make":
+            await app.schema_manager.apply_schema_async()
+            return
         at = datetime.fromtimestamp(given["at"], UTC)
         for first, n, when in ((0, given["due"], at), (given["due"], given["later"], at + LATER)):
             jobs = [{"id": first + k} for k in range(1, n + 1)]
@@ -52,10 +55,13 @@ async def pgqueuer(what: str, given: dict[str, Any]) -> None:
         async def mark(job: Job) -> None:
             await pool.execute(MARK, int(job.payload or b"0"))
 
+        print("ready", flush=True)
         await queue.run(batch_size=100)
         return
     queries = Queries(driver)
-    await queries.install()
+    if what == "make":
+        await queries.install()
+        return
     wait = datetime.fromtimestamp(given["at"], UTC) - datetime.now(UTC)
     for first, n, after in ((0, given["due"], wait), (given["due"], given["later"], wait + LATER)):
         payloads = [str(first + k).encode() for k in range(1, n + 1)]
