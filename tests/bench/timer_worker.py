@@ -19,8 +19,6 @@ from uuid import UUID, uuid4
 
 import uvloop
 from pydantic import SecretStr
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, select, text
-from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.escalation.book import PolicyBook
@@ -39,17 +37,10 @@ from tests.bench.measure import cpu_between, cpu_seconds
 from tests.support import lives
 from tests.support.spines import running
 
-bench_clock = Table(
-    "bench_clock",
-    MetaData(),
-    Column("complaint_id", PgUuid, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("noticed_at", DateTime(timezone=True)),
+_LOAD = sql.Statement(
+    "SELECT complaint_id, version, state, noticed_at FROM bench_clock WHERE complaint_id = ANY (CAST(:ids AS uuid[]))"
 )
-
-
-_SAVE = text(
+_SAVE = sql.Statement(
     "UPDATE bench_clock AS c SET version = u.version, state = u.state, noticed_at = u.noticed_at "
     "FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS int[]), CAST(:states AS text[]), "
     "CAST(:noticed AS timestamptz[])) AS u(id, version, state, noticed_at) WHERE c.complaint_id = u.id"
@@ -70,15 +61,14 @@ class Store:
     """Clocks in one table."""
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
-        rows = await tx.execute(select(bench_clock).where(sql.any_of(bench_clock.c.complaint_id, ids)))
-        return {row.complaint_id: Case(*row) for row in rows}
+        return {row[0]: Case(*row) for row in await _LOAD.rows(tx, {"ids": ids})}
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
         columns = (
             [c.complaint_id for c in cases], [c.version for c in cases], [c.state for c in cases],
             [c.noticed_at for c in cases],
         )  # fmt: skip
-        await tx.execute(_SAVE, dict(zip(("ids", "versions", "states", "noticed"), columns, strict=True)))
+        await _SAVE.rows(tx, dict(zip(("ids", "versions", "states", "noticed"), columns, strict=True)))
 
 
 def breach(case: Case, timer: Timer, now: datetime) -> Iterator[Effect]:

@@ -74,9 +74,10 @@ WITH due AS (SELECT t.ctid AS place, t.complaint_id, t.name, t.fire_at, t.versio
 SELECT complaint_id, version, state, noticed_at FROM bench_clock WHERE complaint_id = ANY (CAST(:ids AS uuid[]));
 UPDATE bench_clock AS c SET version = c.version + 1, state = 'breached', noticed_at = now()
  FROM unnest(CAST(:ids AS uuid[])) AS u(id) WHERE c.complaint_id = u.id;
-UPDATE stream SET sequence = u.sequence
- FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) WHERE complaint_id = u.id;
-INSERT INTO outbox (topic, complaint_id, headers, body, created_at)
+WITH said AS (INSERT INTO stream (complaint_id, sequence, stalled)
+ SELECT u.id, u.sequence, false FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence)
+ ON CONFLICT (complaint_id) DO UPDATE SET sequence = EXCLUDED.sequence)
+ INSERT INTO outbox (topic, complaint_id, headers, body, created_at)
  SELECT 'bench.timers', u.id, CAST(:headers AS jsonb), convert_to(:body, 'UTF8'), now()
  FROM unnest(CAST(:ids AS uuid[])) AS u(id);
 COMMIT;
