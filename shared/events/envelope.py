@@ -5,8 +5,9 @@ Source: CloudEvents 1.0 core specification and its Kafka binding (binary content
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha1
 from typing import ClassVar, Generic, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -70,4 +71,14 @@ def source_of(deployment: str, service: str) -> str:
 
 def derived_id(cause: UUID, service: str, type_: str, n: int) -> UUID:
     """The id of the n-th event of a type that a service emits because of `cause`: the same cause, the same id."""
-    return uuid5(cause, f"{service}:{type_}:{n}")
+    return named_id(cause, f"{service}:{type_}:{n}")
+
+
+_VARIABLE = ~(0xF000 << 64 | 0xC000 << 48)
+_VERSION_5 = 5 << 76 | 0x8000 << 48
+
+
+def named_id(namespace: UUID, name: str) -> UUID:
+    """uuid5 in half its time: several are made for each event and timer."""
+    digest = sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16]) & _VARIABLE | _VERSION_5)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Generic
-from uuid import uuid5
+from uuid import UUID
 
 import structlog
 from sqlalchemy import text
@@ -13,6 +13,7 @@ from shared.base import sql
 from shared.base.db import is_transient
 from shared.base.loops import LoopControl
 from shared.base.telemetry import TIMER_LATENESS, TIMERS_FORCED
+from shared.events.envelope import named_id
 
 from . import traces
 from .effects import S, Timer, TimerHandler
@@ -153,6 +154,6 @@ class _Failed(Exception):
         self.timer = timer
 
 
-def timer_cause(service: str, timer: Timer) -> Any:
+def timer_cause(service: str, timer: Timer) -> UUID:
     """What ids of a firing's events are derived from: complaint, timer, and the version it was armed with."""
-    return uuid5(timer.complaint_id, f"{service}:timer:{timer.name}:{timer.version}")
+    return named_id(timer.complaint_id, f"{service}:timer:{timer.name}:{timer.version}")

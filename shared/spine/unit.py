@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 from uuid import UUID, uuid5
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql, tracing
@@ -177,7 +178,7 @@ class Unit:
 
     def put(self, topic: str, complaint_id: UUID | None, named: dict[str, str], body: bytes) -> None:
         """A record for a topic with its headers by name, sent by the relay after the commit."""
-        self._outbox.append((topic, complaint_id, sql.to_json(named), body))
+        self._outbox.append((topic, complaint_id, to_json(named).decode(), body))
 
     async def flush(self) -> None:
         """Write timers, sequences, outbox, traces and totals: at most five statements."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from cloudevents.v1 import kafka as sdk
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.events import codec
 from shared.events.catalog import CONSUMERS
-from shared.events.envelope import Event, source_of
+from shared.events.envelope import Event, named_id, source_of
 from tests.support import examples
 
 MODELS = list(CONSUMERS)
@@ -76,3 +76,9 @@ def test_the_reason_names_the_field_and_repeats_no_content() -> None:
     with pytest.raises(codec.Undecodable, match="customer") as caught:
         codec.decode(key, headers, b'{"reference": "secret words"}')
     assert "secret" not in str(caught.value)
+
+
+@given(st.uuids(), st.text())
+def test_a_named_id_is_a_uuid5(namespace: UUID, name: str) -> None:
+    encodable = name.encode("utf-8", "ignore").decode()
+    assert named_id(namespace, encodable) == uuid5(namespace, encodable)

@@ -1,7 +1,7 @@
 """A peer at work, in an environment of its own: `python worker.py PEER make|set|work JSON`.
 
-`make` makes the peer's tables. `set` schedules `due` jobs (ids 1 to n) for one instant, and `later` ones for much
-later. `work` says `ready` and runs the peer's worker until it is killed. A job marks its row: one UPDATE.
+`make` makes the peer's tables and schedules `n` jobs for much later. `set` schedules jobs 1 to n for one instant.
+`work` says `ready` and runs the peer's worker until it is killed. A job marks its row: one UPDATE.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from typing import Any
 import asyncpg
 
 MARK = "UPDATE public.mark SET marked = marked + 1, at = clock_timestamp() WHERE id = $1"
-LATER = timedelta(days=30)
 CONCURRENCY = 20
 
 
@@ -36,11 +35,8 @@ async def procrastinate(what: str, given: dict[str, Any]) -> None:
             return
         if what == "make":
             await app.schema_manager.apply_schema_async()
-            return
-        at = datetime.fromtimestamp(given["at"], UTC)
-        for first, n, when in ((0, given["due"], at), (given["due"], given["later"], at + LATER)):
-            jobs = [{"id": first + k} for k in range(1, n + 1)]
-            await app.configure_task("mark", schedule_at=when).batch_defer_async(*jobs)
+        jobs = [{"id": k} for k in range(1, given["n"] + 1)]
+        await app.configure_task("mark", schedule_at=moment(given)).batch_defer_async(*jobs)
 
 
 async def pgqueuer(what: str, given: dict[str, Any]) -> None:
@@ -61,11 +57,14 @@ async def pgqueuer(what: str, given: dict[str, Any]) -> None:
     queries = Queries(driver)
     if what == "make":
         await queries.install()
-        return
-    wait = datetime.fromtimestamp(given["at"], UTC) - datetime.now(UTC)
-    for first, n, after in ((0, given["due"], wait), (given["due"], given["later"], wait + LATER)):
-        payloads = [str(first + k).encode() for k in range(1, n + 1)]
-        await queries.enqueue(["mark"] * n, payloads, [0] * n, [after] * n)
+    n, after = given["n"], moment(given) - datetime.now(UTC)
+    payloads = [str(k).encode() for k in range(1, n + 1)]
+    await queries.enqueue(["mark"] * n, payloads, [0] * n, [after] * n)
+
+
+def moment(given: dict[str, Any]) -> datetime:
+    """When the jobs are due."""
+    return datetime.fromtimestamp(given["at"], UTC) if "at" in given else datetime.now(UTC) + timedelta(days=30)
 
 
 if __name__ == "__main__":
