@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import TypeVar
 
-from . import mailsigns, mailtext
+from . import mailquotes, mailsigns, mailtext
 from .mailparts import Headers, content, file_name, parameter, walk
 from .mailsigns import Bounce
 
@@ -220,7 +220,7 @@ def _signs(mail: Mail, headers: Headers, message: Message, parts: list[Message])
 
 
 def _take_apart(mail: Mail) -> None:
-    parts = mailtext.split(mail.text)
+    parts = mailquotes.split(mail.text, mail.sender_name)
     mail.fresh, mail.quoted = parts.fresh, parts.quoted
 
 

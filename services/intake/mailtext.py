@@ -1,4 +1,4 @@
-"""Words out of the bytes of a mail: charsets, encoded headers, HTML, and what is new in a reply. Pure.
+"""Words out of the bytes of a mail: charsets, encoded headers, HTML, flowed text. Pure.
 
 Nothing here raises for any input: what cannot be read becomes U+FFFD, NUL and lone surrogates go.
 """
@@ -6,7 +6,6 @@ Nothing here raises for any input: what cannot be read becomes U+FFFD, NUL and l
 import binascii
 import html
 import re
-from dataclasses import dataclass
 
 # Labels that mail uses for less than it sends: each is read as the larger set that really occurs.
 _WIDER = {
@@ -170,63 +169,3 @@ def _after(source: str, mark: str, at: int) -> int:
     """The place behind `mark`; without one, the rest is hidden."""
     found = re.compile(re.escape(mark), re.IGNORECASE).search(source, at)
     return found.end() if found else len(source)
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A mail's text taken apart: what the sender wrote now, their signature, and what is quoted."""
-
-    fresh: str
-    signature: str
-    quoted: str
-
-
-_QUOTE_STARTS = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"^\s*-{2,}\s*(original|forwarded) (message|mail|appointment)\s*-{0,}\s*$",
-        r"^\s*-{2,}\s*(原始邮件|转发邮件|原邮件|回复的邮件|转发的邮件).{0,40}$",
-        r"^\s*[>*]?\s*(on|am|le|el|il|op|den)\b.{4,200}\b(wrote|schrieb|écrit|escribió|scritto|schreef|skrev)\s*:?\s*\*?$",
-        r"^\s*在\s*.{4,200}(写道|编写)\s*[:：]?\s*$",
-        r"^.{4,120}于.{4,80}写道\s*[:：]\s*$",
-        r"^\s*(发件人|寄件者|寄件人)\s*[:：].{0,200}$",
-        r"^.{0,120}<[^<>@\s]{1,100}@[^<>\s]{1,200}>.{0,30}(wrote|写道)\s*[:：]\s*$",
-        r"^\s*_{20,}\s*$",
-    )
-]
-_FROM_LINE = re.compile(r"^\s*\*?(from|von|de|da)\s*:\*?\s.{1,200}$", re.IGNORECASE)
-_NEXT_HEADER = re.compile(r"^\s*\*?(sent|date|to|subject|gesendet|datum|envoyé|enviado|inviato)\s*:", re.IGNORECASE)
-_ON_OPENS = re.compile(r"^\s*>?\s*On\s.{4,200}$", re.IGNORECASE)
-_WROTE_ENDS = re.compile(r"\bwrote\s*:\s*$", re.IGNORECASE)
-_SIGNATURE = re.compile(
-    r"^\s*(--\s?|—{1,3}\s?|_{3,}\s?|sent (from|via|with) (my |the |yahoo|outlook|mail|proton|samsung).{0,60}"
-    r"|get outlook for .{0,40}|发自我的.{0,40}|来自我的.{0,40}|从我的.{0,30}发送|发送自.{0,40})$",
-    re.IGNORECASE,
-)
-
-
-def split(text: str) -> Split:
-    """Take a reply apart by the marks that English and Chinese clients leave."""
-    lines = text.split("\n")[:20_000]
-    cut = next((n for n in range(len(lines)) if _begins_quote(lines, n)), len(lines))
-    fresh, quoted = lines[:cut], lines[cut:]
-    # Answers between quoted lines: what is not quoted is new, wherever it stands.
-    above = [line for line in fresh if not line.lstrip().startswith(">")]
-    quoted = [line for line in fresh if line.lstrip().startswith(">")] + quoted
-    mark = next((n for n, line in enumerate(above) if len(line) < 200 and _SIGNATURE.match(line)), len(above))
-    signature = above[mark:] if len(above) - mark <= 15 else []
-    body = above[: len(above) - len(signature)]
-    return Split("\n".join(body).strip(), "\n".join(signature).strip(), "\n".join(quoted).strip())
-
-
-def _begins_quote(lines: list[str], n: int) -> bool:
-    line = lines[n]
-    if not line.strip() or len(line) > 400:
-        return False
-    if any(pattern.match(line) for pattern in _QUOTE_STARTS):
-        return True
-    following = lines[n + 1 : n + 4]
-    if _FROM_LINE.match(line):
-        return any(_NEXT_HEADER.match(other) for other in following)
-    # "On Tuesday ... someone" broken over lines, "wrote:" at the end of the second or third.
-    return bool(_ON_OPENS.match(line)) and any(len(f) < 400 and _WROTE_ENDS.search(f) for f in following[:2])

@@ -74,7 +74,7 @@ def _slow(*_: object) -> None:
 
 
 # CPU seconds that mail of up to a mebibyte may take before it is only skimmed; more for more.
-SLOW = 0.5
+SLOW = 0.25
 
 
 # Up to this size a mail has `seconds`; more has so much more.

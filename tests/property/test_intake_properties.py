@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake import calls, classify, entry, identity, mail, mailtext, mailworker, reference
+from services.intake import calls, classify, entry, identity, mail, mailquotes, mailtext, mailworker, reference
 from services.intake.links import Links
 from services.intake.requests import CallIn, unclean
 from tests.support.scale import examples
@@ -103,7 +103,7 @@ def test_any_bytes_decode_under_any_label(data: bytes, label: str | None) -> Non
 
 @given(st.text(max_size=400))
 def test_taking_a_reply_apart_loses_no_word(text: str) -> None:
-    parts = mailtext.split(text)
+    parts = mailquotes.split(text)
     together = sorted("".join((parts.fresh, parts.signature, parts.quoted)).split())
     assert sorted("".join(together)) == sorted("".join(text.split()))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.intake import classify, mail, mailtext
+from services.intake import classify, mail, mailquotes, mailtext
 from services.intake.classify import Known
 from tests.unit.test_intake_rules import COMPLAINT
 
@@ -82,7 +82,7 @@ QUOTES = {
 
 @pytest.mark.parametrize("text", QUOTES.values(), ids=QUOTES)
 def test_what_is_new_in_a_reply(text: str) -> None:
-    parts = mailtext.split(text)
+    parts = mailquotes.split(text)
     assert parts.fresh == "New words."
     assert "old" in parts.quoted
 

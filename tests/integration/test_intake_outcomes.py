@@ -1,0 +1,180 @@
+"""Every outcome of the contract is met by a real mail; machines are not answered twice; threads do not leak."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+
+from services.intake import classify
+from tests.integration.test_intake import Intake, complaint, running
+from tests.support.scale import FULL
+from tests.support.servers import Database
+
+SAMPLES = Path("samples/emails")
+FLOOD = 20_000 if FULL else 300
+
+
+@pytest.fixture
+async def intake(database: Callable[..., Database]) -> AsyncIterator[Intake]:
+    async with running(database()) as made:
+        yield made
+
+
+def mail(words: str, *, id: str = "", sender: str = "ada@example.com", subject: str = "", more: str = "") -> bytes:
+    """As a client writes it."""
+    return (
+        f"Return-Path: <{sender}>\r\nReceived: from smtp.example.com by mx.example.org; Fri, 20 Nov 2026 08:30:04 +0000"
+        f"\r\nFrom: Ada Lane <{sender}>\r\nTo: complaints@amends.example\r\nDate: Fri, 20 Nov 2026 08:30:00 +0000\r\n"
+        f"Message-ID: <{id or uuid4()}@example.com>\r\nSubject: {subject}\r\n{more}MIME-Version: 1.0\r\n"
+        f'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{words}\r\n'
+    ).encode()
+
+
+async def letter(intake: Intake, complaint_id: str, message_id: str) -> None:
+    """As if the notifier had said that this letter was sent."""
+    await intake.rows(
+        "INSERT INTO letter (letter_id, complaint_id, message_id, kind, language, subject, text, sent_at, class) "
+        "VALUES (:letter, :complaint, :message, 'reply', 'en', 's', 't', now(), 'letter') RETURNING 1",
+        letter=uuid4(), complaint=complaint_id, message=message_id,
+    )  # fmt: skip
+
+
+async def outcome(intake: Intake, raw: bytes) -> dict[str, Any]:
+    answer = await intake.mail(raw)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def test_every_outcome_is_met_by_a_real_mail(intake: Intake) -> None:
+    first = (SAMPLES / "written-message-id-1.eml").read_bytes()
+    kept = await outcome(intake, first)
+    ours = "<200712232303.lBNN3jDq002941@mail12.rrrr.com.au>"  # what the bounce below returns
+    await letter(intake, kept["complaint_id"], ours)
+    answering = f"In-Reply-To: {ours}\r\n"
+    met = {
+        "complaint": kept,
+        "duplicate": await outcome(intake, first),
+        "reply": await outcome(intake, mail("The card ends in 4711.", more=answering)),
+        "chase": await outcome(intake, mail("Is there any news?", more=answering)),
+        "question": await outcome(intake, mail("Could you tell me when your shop in Leeds opens?", subject="Hours")),
+        "praise": await outcome(intake, mail("Thank you for your excellent service, Joan was very helpful.")),
+        "suggestion": await outcome(intake, mail("建议你们在夜间增加一班车。", subject="建议")),
+        "auto_reply": await outcome(intake, (SAMPLES / "written-out-of-office.eml").read_bytes()),
+        "bounce": await outcome(intake, (SAMPLES / "mikel-report_530.eml").read_bytes()),
+        "spam": await outcome(intake, mail("Cheap watches", sender="x@spam.example", more="X-Spam-Flag: YES\r\n")),
+        "quarantined": await outcome(intake, mail("")),
+    }
+    assert {name: answer["outcome"] for name, answer in met.items()} == {name: name for name in met}
+    assert set(met) == set(get_args(classify.Outcome))
+    said = await intake.types()
+    assert said.count("message.received.v1") == 3
+    assert {"complaint.received.v1", "complaint.customer-replied.v1", "complaint.chased.v1",
+            "complaint.bounce-received.v1"} < set(said)  # fmt: skip
+
+
+async def quiet(intake: Intake) -> list[bool]:
+    """Of each complaint, message and chase, in their order, whether it is to have no automatic answer."""
+    heard = ("complaint.received.v1", "message.received.v1", "complaint.chased.v1")
+    return [bool(body.get("quiet")) for kind, body in await intake.events() if kind in heard]
+
+
+async def test_a_flood_of_one_senders_mails_is_kept_whole_and_gets_one_automatic_answer(intake: Intake) -> None:
+    slots = asyncio.Semaphore(32)
+
+    async def one(n: int) -> None:
+        words = f"Your request {n} is being processed. This mailbox is not read."
+        async with slots:
+            assert (
+                await intake.mail(mail(words, sender="desk@robot.example", subject=f"Re: AM {n}"))
+            ).status_code == 201
+
+    await asyncio.gather(*(one(n) for n in range(FLOOD)))
+    told = await quiet(intake)
+    assert (len(told), told.count(False)) == (FLOOD, 1)
+    await intake.rows("UPDATE answered SET at = at - interval '25 hours' RETURNING 1")
+    await one(FLOOD)
+    assert (await quiet(intake)).count(False) == 2
+
+
+async def test_who_chases_after_the_acknowledgement_gets_no_second_automatic_answer_that_day(intake: Intake) -> None:
+    kept = await outcome(intake, mail("You overcharged me."))
+    await letter(intake, kept["complaint_id"], "<ack@amends>")
+    for n in range(3):
+        chase = mail("Any update?", more=f"In-Reply-To: <ack@amends>\r\nX-N: {n}\r\n")
+        assert (await outcome(intake, chase))["outcome"] == "chase"
+    assert await quiet(intake) == [False, True, True, True]
+
+
+MACHINES = {
+    "list": "List-Id: <news.example.com>\r\n",
+    "bulk": "Precedence: bulk\r\n",
+    "generated": "Auto-Submitted: auto-generated\r\n",
+    "exchange": "X-Auto-Response-Suppress: All\r\n",
+}
+
+
+@pytest.mark.parametrize("more", MACHINES.values(), ids=MACHINES)
+async def test_a_machine_that_complains_is_kept_and_not_answered_by_another(shared: Intake, more: str) -> None:
+    kept = await outcome(shared, mail("Job failed.", sender=f"{uuid4()}@robot.example", more=more))
+    assert kept["outcome"] == "complaint"
+    assert (await quiet(shared))[-1]
+
+
+async def test_our_own_letter_that_comes_back_begins_nothing(intake: Intake) -> None:
+    kept = await outcome(intake, mail("You overcharged me."))
+    await letter(intake, kept["complaint_id"], "<ours@example.com>")
+    assert (await outcome(intake, mail("We received your complaint.", id="ours")))["outcome"] == "auto_reply"
+
+
+async def test_a_reference_joins_for_parties_alone_and_tells_a_stranger_nothing(intake: Intake) -> None:
+    about = complaint(complainant={"name": "Kim", "contact": "kim@law.example", "relation": "lawyer",
+                                   "authority": "verified"})  # fmt: skip
+    kept = (await intake.post(about)).json()
+    reference = kept["reference"]
+    subject = f"About {reference}"
+    said = {
+        sender: await outcome(intake, mail("One thing more about this.", sender=sender, subject=subject))
+        for sender in ("ada@example.com", "Kim@law.example", "eve@example.com")
+    }
+    assert [answer["outcome"] for answer in said.values()] == ["reply", "reply", "complaint"]
+    other = said["eve@example.com"]
+    assert (other["complaint_id"], other["reference"]) != (kept["complaint_id"], reference)
+    received = [body for kind, body in await intake.events() if kind == "complaint.received.v1"]
+    assert received[0]["customer"]["customer_id"] != received[1]["customer"]["customer_id"]
+    assert "ada@example.com" not in str(received[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("It is still not working.", "complaint.reopen-requested.v1"),
+        ("问题还是没有解决，请重新处理。", "complaint.reopen-requested.v1"),
+        ("Thank you, that solved it.", "complaint.customer-replied.v1"),
+        ("谢谢，已经解决了。", "complaint.customer-replied.v1"),
+        ("I see. What about the invoice?", "complaint.customer-replied.v1"),
+    ],
+)
+async def test_after_closing_only_what_says_unsolved_opens_again(shared: Intake, words: str, kind: str) -> None:
+    sender = f"{uuid4().hex}@example.com"
+    kept = await outcome(shared, mail("You overcharged me.", sender=sender))
+    about = f"About {kept['reference']}"
+    await outcome(shared, mail("The card ends in 4711.", sender=sender, subject=about))
+    await shared.rows(
+        "UPDATE tracking SET open = false, document = jsonb_set(document, '{stage}', '\"closed\"') "
+        "WHERE complaint_id = :id RETURNING 1",
+        id=kept["complaint_id"],
+    )
+    assert (await outcome(shared, mail(words, sender=sender, subject=about)))["outcome"] == "reply"
+    assert (await shared.types())[-1] == kind
+
+
+@pytest.fixture(scope="module")
+async def shared(migrated_template: str, postgres: Any, server_keys: Any) -> AsyncIterator[Intake]:
+    name = f"t_{uuid4().hex[:12]}"
+    url = postgres.create_database(name, migrated_template)
+    async with running(Database(name, url, server_keys)) as made:
+        yield made
+    postgres.drop_database(name)
