@@ -23,6 +23,13 @@
 {{- end -}}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_DATABASE_URL" "ref" (index $root.Values.database.urlRefs .service)) }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_TOKEN_KEY" "ref" $root.Values.tokens.keyRef) }}
+{{- if eq .service "intake" }}
+{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_MAILBOXES" "ref" $root.Values.mail.mailboxesRef "optional" true) }}
+{{- if $root.Values.mail.lmtp.enabled }}
+{{- $_ := set $plain "AMENDS_LMTP_HOST" $root.Values.pod.listen }}
+{{- $_ := set $plain "AMENDS_LMTP_PORT" 2424 }}
+{{- end }}
+{{- end }}
 {{- if eq .service "notifier" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_SMTP_URL" "ref" $root.Values.smtp.urlRef) }}
 {{- end }}
@@ -80,6 +87,9 @@ containers:
       {{- include "amends.environment" . | nindent 6 }}
     ports:
       - {name: http, containerPort: 8000, protocol: TCP}
+      {{- if and (eq .service "intake") $root.Values.mail.lmtp.enabled }}
+      - {name: lmtp, containerPort: 2424, protocol: TCP}
+      {{- end }}
     {{- include "amends.containerSecurity" $root | nindent 4 }}
     resources:
       {{- toYaml $own.resources | nindent 6 }}
