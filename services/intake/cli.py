@@ -170,10 +170,11 @@ def reconcile_(
         document = {"sources": [reconciliation.shown(b) for b in found], "total": reconciliation.shown(together)}
         print(json.dumps(document, default=str))
     else:
-        print("".join(f"{title:>16}" for title in ("source", *reconciliation.NUMBERS)))
+        width = max(16, *(len(balance.source) + 1 for balance in found)) if found else 16
+        print(f"{'source':>{width}}" + "".join(f"{title:>16}" for title in reconciliation.NUMBERS))
         for balance in [*found, together]:
             numbers = "".join(f"{getattr(balance, name):>16}" for name in reconciliation.NUMBERS)
-            print(f"{balance.source[:15]:>16}{numbers}")
+            print(f"{balance.source:>{width}}{numbers}")
     raise SystemExit(1 if together.gap else 0)
 
 

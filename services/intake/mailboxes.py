@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import TypeVar
 
 import structlog
-from prometheus_client import Counter, Gauge
 
 from shared.base.db import is_transient
 from shared.base.loops import LoopControl
@@ -22,17 +21,13 @@ from shared.base.loops import LoopControl
 from . import identity
 from .imap import FAILURES, Address, Connection, Fetched
 from .mailroom import Mailroom
+from .metrics import CONTACT, ON_SERVER, UNREACHED
 from .store import mailboxes as store
 from .store.mailboxes import Cursor
 from .store.mails import Arrival, New
 
 log = structlog.get_logger()
 T = TypeVar("T")
-MESSAGES = Gauge(
-    "amends_mailbox_messages", "Messages on the server, and those of them not kept yet", ["mailbox", "are"]
-)
-CONTACT = Gauge("amends_mailbox_contact_timestamp_seconds", "When a mailbox last answered", ["mailbox"])
-FAILED = Counter("amends_mailbox_failures_total", "Connections to a mailbox that failed", ["mailbox"])
 LEASE = timedelta(seconds=60)
 SLICE = 1.0  # of waiting, after which a stop is noticed
 DECIDED_WITHIN = 30.0
@@ -71,7 +66,7 @@ class Fetcher:
                 except LostLease:
                     log.warning("a mailbox is fetched by somebody else now", mailbox=self.name)
                 except FAILURES as error:
-                    FAILED.labels(self.name).inc()
+                    UNREACHED.labels(self.name).inc()
                     log.warning("a mailbox cannot be read", mailbox=self.name, error=type(error).__name__)
                     await control.sleep(backoff)
                     backoff = min(backoff * 2, 60.0)
@@ -132,8 +127,8 @@ class Fetcher:
             return await store.kept(tx, self.name, self._validity, uids) if uids else set()
 
     async def _numbers(self, on_server: int, waiting: int) -> None:
-        MESSAGES.labels(self.name, "on_server").set(on_server)
-        MESSAGES.labels(self.name, "waiting").set(waiting)
+        ON_SERVER.labels(self.name, "on_server").set(on_server)
+        ON_SERVER.labels(self.name, "waiting").set(waiting)
         async with self._db.transaction() as tx:
             await store.compared(tx, self.name, on_server=on_server, waiting=waiting)
 

@@ -7,6 +7,7 @@ come while a transaction runs share the next one.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +34,7 @@ TRIES = 3
 SWEEP = 50
 RETRY = timedelta(seconds=10)
 WAITING = 256
+FORGET_SECONDS = 3600
 
 
 @dataclass(slots=True)
@@ -101,10 +103,13 @@ class Mailroom:
 
     async def run(self, control: LoopControl) -> None:
         """The sweep: arrivals without outcome are tried again, a few at a time."""
+        forget_at = 0.0
         while not control.stopping:
             async with self.settling.work.db.transaction() as tx:
                 waiting = await store.due(tx, SWEEP)
-                await store.forget_answered(tx, ANSWER_PAUSE)
+                if time.monotonic() >= forget_at:
+                    await store.forget_answered(tx, ANSWER_PAUSE)
+                    forget_at = time.monotonic() + FORGET_SECONDS
             for raw_id in waiting:
                 control.beat()
                 async with self.settling.work.db.transaction() as tx:

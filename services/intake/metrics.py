@@ -49,6 +49,18 @@ RECIPIENTS = counter(
     "amends_lmtp_recipients_total", "Mails handed over by LMTP, one for each recipient, by our answer",
     labels={"answer": ()}, answers="Does the mail server in front of us get rid of its mail?",
 )  # fmt: skip
+ON_SERVER = gauge(
+    "amends_mailbox_messages", "Messages on the server at the last comparison, and those of them not kept yet",
+    labels={"mailbox": (), "are": ("on_server", "waiting")}, answers="Does a mailbox hold mail that we have not?",
+)  # fmt: skip
+CONTACT = gauge(
+    "amends_mailbox_contact_timestamp_seconds", "When a mailbox last answered", labels={"mailbox": ()},
+    answers="Since when has a mailbox been silent?",
+)  # fmt: skip
+UNREACHED = counter(
+    "amends_mailbox_failures_total", "Connections to a mailbox that failed", labels={"mailbox": ()},
+    answers="Is a mailbox's server or password the trouble?",
+)  # fmt: skip
 RESTARTS = counter(
     "amends_mail_worker_restarts_total", "Mail worker processes replaced", labels={"why": ()},
     answers="Do mails break or exhaust the parser?",
