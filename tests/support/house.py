@@ -214,6 +214,15 @@ class House:
         finally:
             await connection.close()
 
+    async def query_as(self, role: str, statement: str) -> list[Any]:
+        """Rows as another role sees them."""
+        connection = await asyncpg.connect(self.database.admin_url)
+        try:
+            await connection.execute(f"SET ROLE {role}")
+            return list(await connection.fetch(statement))
+        finally:
+            await connection.close()
+
     # At the end
 
     async def quiet(self, *, seconds: float = 40.0) -> None:
