@@ -4,7 +4,9 @@ from shared.base.errors import Refused
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
+from shared.deliver.http import Forbidden, Poster, checked_url, networks
 from shared.deliver.smtp import BadUrl, Pool, server
+from shared.deliver.texting import Gateway
 from shared.spine.spine import Spine
 
 from . import api, language, policy, remedies, specimens
@@ -39,6 +41,24 @@ def identity(settings: Settings) -> Identity:
     return Identity(settings.mail_domain, sender, sender.rpartition("<")[2].rstrip(">"))
 
 
+def texting(settings: Settings) -> Gateway | None:
+    """The gateway for text messages, if there is one. Raises Refused naming the variable that is wrong."""
+    if settings.sms_url is None:
+        return None
+    if settings.sms_secret is None:
+        raise Refused("AMENDS_SMS_SECRET: is not set, and AMENDS_SMS_URL is")
+    try:
+        allowed = networks(settings.sms_networks)
+    except ValueError as error:
+        raise Refused(f"AMENDS_SMS_NETWORKS: {error}") from None
+    try:
+        checked_url(settings.sms_url, plain=bool(allowed))
+    except Forbidden as error:
+        raise Refused(f"AMENDS_SMS_URL: {error}") from None
+    poster = Poster(allowed=allowed, timeout=settings.smtp_timeout)
+    return Gateway(poster, settings.sms_url, settings.sms_secret.get_secret_value().encode())
+
+
 def build(settings: Settings) -> Service:
     """The composition root."""
     writer = read_data(settings)
@@ -50,23 +70,28 @@ def build(settings: Settings) -> Service:
         raise Refused(str(error)) from None
     except BadUrl as error:
         raise Refused(f"AMENDS_SMTP_URL: {error}") from None
-    store, notifier, reading, outgoing = Store(writer.policy.keep_days), Notifier(writer), Reading(), Outgoing()
+    gateway = texting(settings)
+    store, reading, outgoing = Store(writer.policy.keep_days), Reading(), Outgoing()
+    debts = Debts(writer, texts=gateway is not None)
+    notifier = Notifier(debts)
     spine: Spine[Matter] = Spine(
         settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer,
         figures=FIGURES,
     )  # fmt: skip
     sender = Sender(
         spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
-        lease=settings.letter_lease,
+        lease=settings.letter_lease, gateway=gateway,
     )  # fmt: skip
 
     async def closed() -> None:
         await pool.close()
+        if gateway:
+            await gateway.close()
         await spine.closed()
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, Debts(writer), writer, rules),
+        api.routers(spine, reading, debts, writer, rules),
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )

@@ -11,7 +11,7 @@ from shared.events.notifier import LetterBlocked as LetterBlockedEvent
 from shared.events.notifier import LetterFailed
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 
-from . import approvals
+from . import approvals, reach
 from .approvals import Amendment
 from .letter import Kind, LetterBlocked
 from .model import Facts, LetterRow, Matter, letter_id
@@ -26,8 +26,9 @@ HELD_T0 = "danger to life is possible: a person has to approve every automatic l
 class Debts:
     """What is done with single letters. Pure: it changes the matter it is given and says what follows."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer, self.policy = writer, writer.policy
+    def __init__(self, writer: Writer, *, texts: bool = False) -> None:
+        """`texts`: whether there is a gateway for text messages."""
+        self.writer, self.policy, self.texts = writer, writer.policy, texts
 
     def owe(
         self, matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *,
@@ -50,8 +51,10 @@ class Debts:
     def write(self, row: LetterRow, facts: Facts, now: datetime) -> Iterator[Effect]:
         """Write an owed letter: then it is ready to be sent, or it says why not."""
         row.changed = True
-        row.address, row.to_name, row.thread = facts.person.email, facts.person.name, facts.thread[-10:]
-        if not row.address:
+        found = reach.way(facts, texts=self.texts)
+        row.to_name, row.thread = facts.person.name, facts.thread[-10:]
+        row.channel, row.address = (found.channel, found.address) if found else ("email", None)
+        if not found:
             if row.state == "no_address":
                 return
             row.state, row.reason = move(row.state, "no_address"), "no_address"
@@ -65,12 +68,34 @@ class Debts:
             if (over := approvals.above(row, self.policy)) and not approved:
                 yield Arm(approvals.timer(row.id), at=approvals.asked(row, over, self.policy, now))
                 raise LetterBlocked(approvals.reason(over))
+            if row.channel == "sms":
+                row.inputs = {**row.inputs, "short": self.writer.short(row, facts, now)}
         except LetterBlocked as blocked:
             if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
                 yield from block(row, blocked)
                 return
         facts.said = remembered(facts, row, now.date())
-        make_ready(row, now, self.policy.deadline)
+        self.release(row, facts, now)
+
+    def release(self, row: LetterRow, facts: Facts, now: datetime) -> None:
+        """The letter may be claimed by a sender, at once or when the quiet hours end."""
+        zone = self.writer.zone(facts.language)
+        row.state, row.changed, row.reason = move(row.state, "ready"), True, None
+        row.next_try_at = reach.not_before(now, row.channel, row.kind, zone, self.policy)
+        row.deadline_at, row.attempts = row.next_try_at + timedelta(seconds=self.policy.deadline), 0
+
+    def another(self, matter: Matter, id_: UUID, now: datetime) -> Iterator[Effect]:
+        """A letter failed for good: it goes another way if there is one; the task that LetterFailed makes stands."""
+        for row in matter.letters:
+            facts = matter.facts
+            if row.id != id_ or row.state != "failed" or facts is None or row.channel != "email":
+                continue
+            if facts.withdrawn and row.kind != "withdrawal_confirmation":
+                continue
+            facts.person.email_dead = facts.person.email == row.address
+            found = reach.way(facts, texts=self.texts)
+            if found and (found.channel, found.address) != (row.channel, row.address):
+                yield from self.write(row, facts, now)
 
     # What people decide about a letter
 
@@ -134,7 +159,7 @@ class Debts:
         facts, row = _row(matter, id_, "unknown", "failed", "no_address")
         row.inputs = {**row.inputs, "resent_by": who}
         if row.text and row.address:
-            make_ready(row, now, self.policy.deadline)
+            self.release(row, facts, now)
             return
         yield from self.write(row, facts, now)
         if row.state == "no_address":
@@ -162,15 +187,14 @@ def debt(
     )
 
 
-def make_ready(row: LetterRow, now: datetime, deadline: float) -> None:
-    """The letter may be claimed by a sender."""
-    row.state, row.changed, row.reason = move(row.state, "ready"), True, None
-    row.next_try_at, row.deadline_at, row.attempts = now, now + timedelta(seconds=deadline), 0
-
-
 def cancel(row: LetterRow, reason: str) -> None:
     """The letter is not sent any more."""
     row.state, row.reason, row.changed = move(row.state, "cancelled"), reason, True
+
+
+def another_way(id_: UUID) -> str:
+    """The name of the timer that looks for another way after a letter failed."""
+    return f"another/{id_}"
 
 
 def hold_timer(id_: UUID) -> str:
@@ -187,7 +211,8 @@ def block(row: LetterRow, blocked: LetterBlocked) -> Iterator[Effect]:
 
 def _names(row: LetterRow) -> dict[str, Any]:
     return {
-        "letter_id": row.id, "kind": row.kind, "language": row.language, "channel": "email", "trigger": row.trigger
+        "letter_id": row.id, "kind": row.kind, "language": row.language, "channel": row.channel,
+        "trigger": row.trigger,
     }  # fmt: skip
 
 

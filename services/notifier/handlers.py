@@ -16,7 +16,6 @@ from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import Kind, LetterBlocked
 from .model import Contact, Facts, Matter
-from .writer import Writer
 
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 _LEVELS = ("T0", "T1", "T2")
@@ -25,13 +24,14 @@ _LEVELS = ("T0", "T1", "T2")
 class Notifier:
     """The decisions of the notifier. Pure: it changes the matter it is given and says what follows."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.debts, self.policy = Debts(writer), writer.policy
+    def __init__(self, debts: Debts) -> None:
+        self.debts, self.policy = debts, debts.policy
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
         on: dict[type[Payload], Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]] = {
             i.CustomerChanged: self.on_customer_changed,
+            i.BounceReceived: self.on_bounced,
             i.ComplaintChased: self.on_chased,
             i.ComplaintWithdrawn: self.on_withdrawn,
             i.ReopenRequested: self.on_asked_again,
@@ -49,6 +49,7 @@ class Notifier:
             x.SlaWarning: self.on_warning,
             x.SlaBreached: self.on_breached,
             x.SlaBreachRetracted: self.on_retracted,
+            x.RungReached: self.on_rung,
         }
         first: dict[type[Payload], Handler[Matter]] = {
             i.ComplaintReceived: self.on_received,
@@ -81,8 +82,22 @@ class Notifier:
         customer = event.data.customer
         facts.language = customer.language
         if person := event.data.personal.get(customer.customer_id):
-            known = {k: v for k, v in _contact(person).model_dump().items() if v is not None}
+            known = {k: v for k, v in _contact(person).model_dump(exclude_defaults=True).items() if v is not None}
+            if person.email and person.email != facts.person.email:
+                known["email_dead"] = False
             facts.person = facts.person.model_copy(update=known)
+        return ()
+
+    def on_bounced(
+        self, matter: Matter, event: Event[i.BounceReceived], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        # Routing makes the task of it; here the address is marked, so that nothing else is sent there.
+        person = event.data.personal.get(event.data.customer_id)
+        address = person.email if person and person.email else facts.person.email
+        if event.data.permanent and address:
+            matter.suppress.append((address, f"came back: {event.data.status}"))
+            if facts.person.email and address.lower() == facts.person.email.lower():
+                facts.person.email_dead = True
         return ()
 
     def on_chased(
@@ -231,6 +246,17 @@ class Notifier:
         inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
         return self.debts.owe(matter, facts, event.id, "delay_apology", now, inputs=inputs)
 
+    def on_rung(self, matter: Matter, event: Event[x.RungReached], facts: Facts, now: datetime) -> Iterable[Effect]:
+        """The answer will not be ready in time: a letter says so before the limit, with why and the new date."""
+        data = event.data
+        if data.action != "holding_letter" or any(row.kind == "holding" for row in unclaimed(matter)):
+            return ()
+        inputs = {
+            "reason": getattr(data.reason, facts.language) if data.reason else None,
+            "answer_by": data.new_date.isoformat() if data.new_date else None,
+        }
+        return self.debts.owe(matter, facts, event.id, "holding", now, inputs=inputs)
+
     def on_retracted(
         self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
@@ -254,6 +280,8 @@ class Notifier:
             for row in unclaimed(matter, "owed"):
                 if str(row.id) == key:
                     yield from self.debts.write(row, facts, now)
+        elif name == "another":
+            yield from self.debts.another(matter, UUID(key), now)
         elif name == "approval":
             yield from self.debts.remind(matter, UUID(key))
         elif name == "promise":
@@ -301,6 +329,7 @@ def _contact(person: i.Person) -> Contact:
         given_name=person.given_name,
         salutation=person.salutation,
         email=person.email,
+        phone=person.phone,
         subject=person.subject,
     )
 

@@ -232,6 +232,16 @@ def _by_staff(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> N
         scope.flags.add("noted_by_staff")
 
 
+def _new_date(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
+    """The day that the ladder names for our answer, when the clocks name none."""
+    given = row.inputs.get("answer_by")
+    if given and "answer_by" not in scope.data:
+        moment = _moment(given, "answer_by", context)
+        context.moment(scope, "answer_by", moment)
+        scope.data["answer_by_exact"] = moment
+        scope.flags.add("answer_known")
+
+
 def decision(row: LetterRow) -> Decision | None:
     """The decision record of this row."""
     record = row.inputs.get("decision")
@@ -245,6 +255,7 @@ def staff(row: LetterRow) -> Staff | None:
 
 
 _OWN: Mapping[str, Callable[[Context, Scope, LetterRow, Facts], None]] = {
+    "holding": _new_date,
     "information_request": _words,
     "reply": _words,
     "reminder": _words,

@@ -14,13 +14,18 @@ from .letter import Commitment, Kind
 
 
 class Contact(BaseModel):
-    """The complainant as recorded; nothing is guessed, so what is not known is None."""
+    """The complainant as recorded; nothing is guessed, so what is not known is None.
+
+    `email_dead`: mails to this address came back for good, or it is on the list of those that take none.
+    """
 
     name: str | None = None
     family_name: str | None = None
     given_name: str | None = None
     salutation: str | None = None
     email: str | None = None
+    email_dead: bool = False
+    phone: str | None = None
     subject: str | None = None
 
 
@@ -79,6 +84,7 @@ class LetterRow:
     language: Language
     automatic: bool
     recipient: str = "complainant"
+    channel: Literal["email", "sms", "post"] = "email"
     by_person: str | None = None
     decision_id: UUID | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -101,13 +107,15 @@ class LetterRow:
 
 @dataclass(slots=True)
 class Promise:
-    """An open promise of a letter that was sent."""
+    """A promise of a letter that was sent: open, or broken."""
 
     id: UUID
     letter_id: UUID
     kind: Literal["date", "remedy", "callback", "update"]
     due_at: datetime
     remedy_id: str | None = None
+    what: str = ""  # the sentence that made it
+    made_at: datetime | None = None
     state: Literal["open", "kept", "broken", "cancelled"] = "open"
     evidence: str | None = None
     settled_at: datetime | None = None
@@ -123,6 +131,7 @@ class Matter:
     facts: Facts | None = None
     letters: list[LetterRow] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
+    suppress: list[tuple[str, str]] = field(default_factory=list)  # addresses that came back, and why
 
 
 def letter_id(trigger: UUID, kind: str, recipient: str) -> UUID:

@@ -1,8 +1,10 @@
 """The house's letter policy: who signs, how long things are held, what needs approval. Data, in policy.yaml."""
 
+from datetime import time
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -42,6 +44,13 @@ class House(Strict):
         return value
 
 
+class Quiet(Strict):
+    """From when to when nothing leaves, by the customer's clock; over midnight when it ends before it begins."""
+
+    begins: time
+    ends: time
+
+
 class Policy(Strict):
     """Durations are seconds."""
 
@@ -56,6 +65,9 @@ class Policy(Strict):
     authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
     approve_within: str = Field("4bh", description="How long an approver may take, as clocks are written")
     approval_calendar: str = Field("mon-fri", description="In whose working time: a calendar of shared/calendars")
+    quiet_hours: dict[Literal["email", "sms", "post"], Quiet] = Field(
+        {}, description="Channel → when letters wait till morning"
+    )
     deadline: float = Field(259200.0, gt=0, description="How long sending is tried")
     retry_base: float = Field(30.0, gt=0)
     retry_cap: float = Field(3600.0, gt=0)

@@ -73,7 +73,7 @@ def of_address(row: LetterRow, facts: Facts, policy: Policy) -> CaseData:
         inputs.decision(row), inputs.staff(row) or facts.handler,
         known=[facts.order_ref, facts.product, facts.person.email, *ours],
         holds=[name for name, value in held.items() if value], recipient=row.address,
-        contacts=frozenset([facts.person.email or ""]) if row.address else None,
+        contacts=frozenset(filter(None, (facts.person.email, facts.person.phone))) if row.address else None,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
@@ -20,19 +20,22 @@ from shared.base import tracing
 from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
-from shared.deliver.smtp import Pool
+from shared.deliver.smtp import Pool, no_such_address
+from shared.deliver.texting import Gateway
 from shared.events.notifier import LetterFailed, LetterSent, LetterText, LetterUnknown, PromiseKept
-from shared.spine.effects import Disarm, Effect, Emit
+from shared.spine.effects import Arm, Disarm, Effect, Emit
 from shared.spine.spine import Spine
 from shared.spine.unit import Unit
 
 from . import promises
+from .debts import another_way
 from .language import Language
 from .metrics import ATTEMPTS, IN_FLIGHT, LETTERS, SEND_SECONDS
 from .mime import Mail, build, safe_address
 from .model import Matter
 from .policy import Policy
 from .store import Attempt, Outgoing, Ready, Settled
+from .store.cases import suppress
 from .store.outgoing import reason
 
 log = structlog.get_logger()
@@ -61,9 +64,10 @@ class Sender:
     def __init__(
         self, spine: Spine[Matter], ready: Ready, outgoing: Outgoing, pool: Pool, policy: Policy,
         languages: dict[str, Language], identity: Identity, *, lease: float,
+        gateway: Gateway | None = None,
     ) -> None:  # fmt: skip
         self.spine, self.outgoing, self.pool, self.policy = spine, outgoing, pool, policy
-        self._ready = ready
+        self._ready, self._gateway = ready, gateway
         self.languages, self.identity, self.lease = languages, identity, lease
         self._most = PER_CONNECTION * pool.size
         self._full = False
@@ -130,6 +134,10 @@ class Sender:
             self._sender.control.wake.set()
 
     async def _deliver(self, attempt: Attempt) -> Outcome:
+        if attempt.suppressed:
+            return Outcome("failed", detail="the address is on the list of those that take no letters")
+        if attempt.channel == "sms":
+            return await self._text(attempt)
         address = safe_address(attempt.address)
         if address is None:
             return Outcome("failed", detail="the address cannot be written to")
@@ -144,6 +152,13 @@ class Sender:
             names = {"complaint_id": str(attempt.complaint_id), "letter": str(attempt.id)}
             log.error("sending failed unexpectedly", error=type(error).__name__, exc_info=True, **names)
             return Outcome("unknown", detail=type(error).__name__)
+
+    async def _text(self, attempt: Attempt) -> Outcome:
+        if self._gateway is None or attempt.short is None:
+            return Outcome("failed", detail="there is no gateway for text messages any more")
+        return await self._gateway.deliver(
+            attempt.id, attempt.address, attempt.short, language=attempt.language, reference=attempt.reference
+        )
 
     def mail(self, attempt: Attempt, address: str) -> Mail:
         """The mail of a letter."""
@@ -210,6 +225,8 @@ class Sender:
             for one in settled:
                 cause = attempt_cause(one.attempt.id, one.attempt.attempts)
                 unit.add(one.attempt.complaint_id, cause, self.follows(one))
+            gone = [s.attempt for s in settled if s.attempt.channel == "email" and no_such_address(s.outcome)]
+            await suppress(unit.tx, [(a.address, "refused: no such address", a.id) for a in gone])
         for one in settled:
             ATTEMPTS.labels(one.attempt.kind, one.outcome.state).inc()
 
@@ -246,6 +263,7 @@ class Sender:
                 yield LETTERS.add(attempt.kind, "retry")
             case "failed":
                 yield Emit(LetterFailed(**names, reason=reason(settled.outcome) or "failed"))
+                yield Arm(another_way(attempt.id), at=settled.at)
             case "unknown":
                 yield Emit(LetterUnknown(**names, message_id=message_id(attempt.id, self.identity.domain)))
 
@@ -280,11 +298,10 @@ def attempt_cause(letter: UUID, attempt: int) -> UUID:
 
 
 def _names(attempt: Attempt) -> dict[str, Any]:
-    channel: Literal["email"] = "email"
     return {
         "letter_id": attempt.id,
         "kind": attempt.kind,
         "language": attempt.language,
-        "channel": channel,
+        "channel": attempt.channel,
         "trigger": attempt.trigger,
     }

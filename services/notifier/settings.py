@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.base.config import ServiceSettings
 
@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
         "amends.example", pattern=r"^[A-Za-z0-9.-]+$", description="Domain of Message-IDs and of reply addresses"
     )
     mail_from: str | None = Field(None, description="Sender as customers see it; without it care@ and the mail domain")
+    sms_url: str | None = Field(None, description="Gateway that text messages are posted to, signed; none without it")
+    sms_secret: SecretStr | None = Field(None, min_length=16, description="Secret that the gateway knows us by")
+    sms_networks: list[str] = Field([], description="JSON: networks (CIDR) of a gateway that is not on the internet")
     letter_lease: float = Field(120.0, gt=0, description="When a letter that is being sent is given up as unknown")
     notifier_policy: Path | None = Field(None, description="A letter policy instead of the package's own")
     remedy_rules: Path | None = Field(None, description="Remedy rules instead of the package's own")

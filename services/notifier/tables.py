@@ -29,6 +29,7 @@ letter = Table(
     Column("customer_id", UUID, nullable=False),
     Column("state", Text, nullable=False),
     Column("language", Text, nullable=False),
+    Column("channel", Text, nullable=False),
     Column("automatic", Boolean, nullable=False),
     Column("by_person", Text),
     Column("decision_id", UUID),
@@ -69,6 +70,18 @@ promise = Table(
     Column("made_at", _time, nullable=False),
     Column("settled_at", _time),
     Column("evidence", Text),
+    Column("class", Text, nullable=False),
+    Column("delete_after", _time),
+    Column("legal_hold", Boolean, nullable=False),
+)
+# Addresses that letters come back from, or whose owner wants none: lower case.
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("letter_id", UUID),
+    Column("at", _time, nullable=False),
     Column("class", Text, nullable=False),
     Column("delete_after", _time),
     Column("legal_hold", Boolean, nullable=False),

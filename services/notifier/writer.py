@@ -1,6 +1,7 @@
 """Writing one letter of the ledger: its data, its words, and the gate."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from . import inputs, record
 from .compose import Scope, compose, short_form
@@ -63,6 +64,10 @@ class Writer:
         scope.flags.add(row.kind)
         inputs.read(context, scope, row, facts)
         return scope
+
+    def zone(self, language: str) -> ZoneInfo:
+        """The zone of customers who read this language."""
+        return self._contexts[language].zone
 
     def check(self, letter: Letter, row: LetterRow, facts: Facts) -> list[str]:
         """Ids of the rules that stop this letter; empty when it may go out."""

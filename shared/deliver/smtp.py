@@ -5,6 +5,7 @@ content and the server's answer nobody can know, and the outcome is `unknown`.
 """
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .ledger import Outcome
 
 _LOST = (SMTPServerDisconnected, SMTPTimeoutError, OSError, EOFError, TimeoutError)
 IDLE_SECONDS = 20.0
+_STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
 
 class BadUrl(ValueError):
@@ -116,7 +118,7 @@ class Connection:
             answer = await client.execute_command(verb, argument.encode("ascii"))
             if answer.code not in (250, 251):
                 await self._after_refusal(client, answer.code)
-                return refusal(answer.code)
+                return refusal(answer.code, answer.message)
         return None
 
     async def _content(self, client: SMTP, content: bytes) -> Outcome:
@@ -124,7 +126,7 @@ class Connection:
             await client.data(content)
         except SMTPResponseException as error:
             await self._after_refusal(client, error.code)
-            return refusal(error.code)
+            return refusal(error.code, error.message)
         except _LOST as error:
             await self.close()
             return Outcome("unknown", detail=f"no answer after DATA: {type(error).__name__}")
@@ -179,9 +181,18 @@ class Connection:
         client.close()
 
 
-def refusal(code: int) -> Outcome:
-    """What a refusing reply code means: 5xx is for good, 4xx for now (RFC 5321, 4.2.1)."""
-    return Outcome("failed" if 500 <= code < 600 else "retry", code)
+def refusal(code: int, message: str = "") -> Outcome:
+    """What a refusing reply code means: 5xx is for good, 4xx for now (RFC 5321, 4.2.1).
+
+    Of the server's words only the enhanced status code (RFC 3463) is kept: the rest may hold anything.
+    """
+    status = _STATUS.match(message)
+    return Outcome("failed" if 500 <= code < 600 else "retry", code, status[1] if status else "")
+
+
+def no_such_address(outcome: Outcome) -> bool:
+    """Whether the server said for good that nobody has this address (RFC 3463: X.1.z is about addresses)."""
+    return outcome.state == "failed" and outcome.detail.startswith("5.1.")
 
 
 class Pool:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.notifier import app, specimens
+from services.notifier.debts import Debts
 from services.notifier.handlers import Notifier
 from services.notifier.mime import Mail, build
 from services.notifier.model import Facts, Matter
@@ -57,7 +58,7 @@ async def ours(given: dict[str, Any]) -> Run:
     collect_rarely()
     wanted = settings(given)
     writer = app.read_data(wanted)
-    notifier, store = Notifier(writer), Store(writer.policy.keep_days)
+    notifier, store = Notifier(Debts(writer)), Store(writer.policy.keep_days)
     spine: Spine[Matter] = Spine(
         wanted, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer
     )

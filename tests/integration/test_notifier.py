@@ -2,89 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx
 import pytest
-from sqlalchemy import text
 
 from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
-from services.notifier.app import build
-from services.notifier.settings import Settings
-from shared.base.db import Database as Pools
-from shared.base.kafka import create_topics
-from shared.base.runtime import Service, Supervisor
-from shared.base.security import Role, issue
 from shared.events import escalation, intake, routing
 from shared.events.envelope import source_of
 from shared.spine import totals as counted
 from shared.spine.effects import Emit
-from shared.spine.spine import Spine
-from tests.support import correspondence, naughty_smtp, spines
-from tests.support.servers import DEPLOYMENT, Database
-
-KEY = "k" * 32
-POLICY = """
-house:
-  zh: {name: 客户关怀部, contact: 010-5550100, timezone: Asia/Shanghai}
-  en: {name: Customer Care, contact: 010 555 0100, timezone: Europe/London}
-acknowledge_after: 0.5
-hold: {delay_apology: 1}
-authority: {GBP: 500, CNY: 2000}
-deadline: 3
-retry_base: 0.3
-retry_cap: 0.6
-"""
-
-
-@dataclass
-class Running:
-    """A running notifier, what feeds it, and the mail server it sends to."""
-
-    service: Service
-    source: Spine[Any]
-    pools: Pools
-    smtp: naughty_smtp.Server
-
-    def client(self, role: Role = "lead", name: str = "ada") -> httpx.AsyncClient:
-        token = issue(KEY, name=name, role=role)
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.service.web),
-            base_url="http://notifier",
-            headers={"Authorization": f"Bearer {token}"},
-        )
-
-    async def tell(self, complaint: UUID, *data: Any) -> None:
-        """Let the services that say such things say them."""
-        async with self.source.work.unit([complaint]) as unit:
-            for payload in data:
-                unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
-                unit.add(complaint, uuid4(), [Emit(payload)])
-
-    async def rows(self, statement: str, **arguments: Any) -> Any:
-        async with self.pools.transaction() as tx:
-            return (await tx.execute(text(statement), arguments)).all()
-
-    async def letters(self, complaint: UUID) -> list[dict[str, Any]]:
-        async with self.client() as client:
-            answer = await client.get(f"/v1/complaints/{complaint}/letters")
-        assert answer.status_code == 200
-        return list(answer.json())
-
-    async def settled(self, complaint: UUID, kind: str, state: str) -> dict[str, Any]:
-        """The letter of this kind, as soon as it is in this state."""
-
-        async def found() -> Any:
-            return next(
-                (one for one in await self.letters(complaint) if one["kind"] == kind and one["state"] == state), None
-            )
-
-        return await spines.eventually(found, what=f"{kind} {state}", seconds=15)  # type: ignore[no-any-return]
+from tests.support import correspondence, spines
+from tests.support.notifier import Running, Servers, address, running
+from tests.support.servers import DEPLOYMENT
 
 
 @pytest.fixture(scope="module")
@@ -96,37 +29,9 @@ async def w(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:
     """One running notifier for all tests here: each has complaints and addresses of its own."""
-    name = f"t_{uuid4().hex[:12]}"
-    made = Database(name, postgres.create_database(name, migrated_template), server_keys)
-    path = tmp_path_factory.mktemp("notifier") / "policy.yaml"
-    path.write_text(POLICY, encoding="utf-8")
-    await create_topics(kafka.bootstrap, name, partitions=12, replication=1)
-    source = Spine(
-        spines.settings(made, "intake", kafka.bootstrap, name), service="intake", store=spines.Nothing(), handlers={}
-    )
-    pools = Pools(made.admin_url, "notifier", work_pool=2, api_pool=1)
-    async with naughty_smtp.serving() as smtp, spines.running(source, loops=["prune", "relay"]):
-        settings = Settings(
-            database_url=made.url("notifier"), deployment_id=DEPLOYMENT, kafka_bootstrap=kafka.bootstrap, topic=name,
-            token_key=KEY, session_timeout=2, notifier_policy=path, smtp_url=f"smtp://127.0.0.1:{smtp.port}",
-            smtp_connections=2, smtp_timeout=5,
-        )  # fmt: skip
-        service = build(settings)
-        supervisor = Supervisor(service)
-        task = asyncio.create_task(supervisor.run())
-        try:
-            yield Running(service, source, pools, smtp)
-        finally:
-            supervisor.request_stop()
-            await task
-            await service.closed()
-            await pools.close()
-    postgres.drop_database(name)
-
-
-def address(complaint: UUID, local: str = "lina") -> str:
-    """An address of this complaint's own; the mail server behaves as the local part says."""
-    return f"{local}@c{complaint.hex[:8]}.example"
+    servers = Servers(postgres, server_keys, migrated_template, kafka)
+    async with running(servers, tmp_path_factory.mktemp("notifier")) as one:
+        yield one
 
 
 def soon() -> escalation.ClocksChanged:
@@ -188,7 +93,7 @@ async def test_refusals_are_retried_or_final_as_the_server_says(w: Running) -> N
             assert w.smtp.recipients.count(address(complaints[name], name)) == 1
             assert letter["attempts"] == (1 if name == "closing421" else 2)
         if name == "gone550":
-            assert letter["reason"] == "550"
+            assert letter["reason"] == "550 5.1.1"
             assert w.smtp.tries[address(complaints[name], name)] == 1
         if name == "always450":
             assert "until the deadline" in letter["reason"]
@@ -419,5 +324,5 @@ async def test_many_letters_share_few_connections(w: Running) -> None:
         return {address(c) for c in complaints} <= set(w.smtp.recipients)
 
     await spines.eventually(all_sent, seconds=20)
-    assert w.smtp.connections == before
+    assert w.smtp.connections - before <= 2  # as many as there are: none of them is opened for one letter
     assert all(len(w.smtp.to(address(c))) == 1 for c in complaints)

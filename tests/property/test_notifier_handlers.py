@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 from services.notifier import language as languages
 from services.notifier import policy
 from services.notifier.approvals import OVERDUE
+from services.notifier.debts import Debts
 from services.notifier.handlers import Notifier
 from services.notifier.lint import Linter
 from services.notifier.model import LetterRow, Matter
 from services.notifier.writer import Writer
 from shared.deliver.ledger import MOVES
 from shared.events import escalation, intake, routing
+from shared.events.common import Text
 from shared.events.envelope import Event, Payload
 from shared.events.notifier import LetterBlocked, LetterFailed
 from shared.spine.effects import Arm, Disarm, Emit, Timer
 from tests.support import correspondence as c
 
-NOTIFIER = Notifier(Writer(languages.load_all(), policy.load(None), Linter()))
+NOTIFIER = Notifier(Debts(Writer(languages.load_all(), policy.load(None), Linter())))
 COMPLAINT = UUID("00000000-0000-4000-8000-000000000001")
 CLOCKS = [UUID(int=n) for n in range(3)]
 TIME = datetime(2026, 6, 9, 9, tzinfo=UTC)
@@ -54,6 +56,8 @@ def events() -> st.SearchStrategy[Payload]:
         st.just(intake.OutcomeDisputed(**said)),
         st.just(intake.ReopenRequested(**said)),
         st.just(intake.ComplaintChased(**said, count_7d=2)),
+        st.builds(rung, st.sampled_from(["holding_letter", "notify"]), st.sampled_from([None, HOLD])),
+        st.builds(bounce, st.booleans()),
         st.just(routing.ComplaintReopened(at=TIME, by="a", count=1, stage=2, reason="r")),
         st.just(routing.RemedyCarriedOut(decision_id=CLOCKS[0], remedy_id="r1", at=TIME, evidence="e", by="a")),
     )  # fmt: skip
@@ -62,6 +66,26 @@ def events() -> st.SearchStrategy[Payload]:
 def retracted(kind: str, clock: UUID) -> Payload:
     """A breach that was none."""
     return escalation.SlaBreachRetracted(clock_id=clock, kind=kind, version=1, due_at=TIME, met_at=TIME)
+
+
+HOLD = Text(zh="厂家6月11日才出检测报告", en="The maker sends us its report on 11 June")
+
+
+def rung(action: Any, reason: Text | None) -> Payload:
+    """The ladder wants something."""
+    return escalation.RungReached(
+        clock_id=CLOCKS[0], kind="decision", version=1, due_at=TIME, rung=1, action=action, to="lead", reason=reason,
+        new_date=TIME + timedelta(days=9),
+    )  # fmt: skip
+
+
+def bounce(permanent: bool) -> Payload:
+    """A mail came back."""
+    person = intake.Person(email="lina@example.org")
+    return intake.BounceReceived(
+        customer_id=c.CUSTOMER, letter_message_id="<a@b>", status="5.1.1", permanent=permanent,
+        personal={c.CUSTOMER: person},
+    )  # fmt: skip
 
 
 def warning(kind: str) -> Payload:

@@ -8,6 +8,7 @@ import pytest
 
 from services.notifier import language as languages
 from services.notifier import policy, promises
+from services.notifier.debts import Debts
 from services.notifier.handlers import Notifier
 from services.notifier.letter import Commitment
 from services.notifier.lint import Linter
@@ -15,7 +16,7 @@ from services.notifier.model import Matter, Promise
 from services.notifier.writer import Writer
 from shared.base.errors import Conflict, NotFound, Problem
 from shared.events import escalation, intake, routing
-from shared.events.common import Apology
+from shared.events.common import Apology, Text
 from shared.events.envelope import Event, Payload
 from shared.events.notifier import LetterBlocked, LetterFailed, PromiseBroken, PromiseKept
 from shared.spine.effects import Arm, Disarm, Emit, Timer
@@ -29,7 +30,7 @@ class Story:
     """One complaint, its timers, and everything that was said."""
 
     def __init__(self) -> None:
-        self.notifier = Notifier(WRITER)
+        self.notifier = Notifier(Debts(WRITER))
         self.matter, self.timers, self.said = Matter(COMPLAINT), dict[str, Arm](), list[Payload]()
         self.now = datetime.now(UTC)
 
@@ -235,6 +236,20 @@ def test_a_chase_and_a_warned_update_are_answered_in_one_letter() -> None:
     story = begun().tell(c.assigned(), chased, warning).after(seconds=61)
     assert [row.kind for row in story.matter.letters].count("progress") == 1
     assert "You asked us on" in story.letter("progress").text
+
+
+def test_a_holding_letter_says_why_and_until_when_before_the_limit() -> None:
+    rung = escalation.RungReached(
+        clock_id=uuid4(), kind="final_response", version=1, due_at=c.later(days=2), rung=2, action="holding_letter",
+        to="lead", reason=Text(zh="厂家的检测报告还没有到", en="The maker's report has not come yet"),
+        new_date=c.later(days=20),
+    )  # fmt: skip
+    story = begun().tell(c.assigned(), rung, rung)
+    assert story.states()["holding"] == "ready"
+    assert "The maker's report has not come yet." in story.letter("holding").text
+    assert [row.kind for row in story.matter.letters].count("holding") == 1
+    unexplained = begun().tell(c.assigned(), rung.model_copy(update={"reason": None}))
+    assert unexplained.letter("holding").reason == "missing: reason"
 
 
 def test_a_reopening_waits_for_its_new_date() -> None:

@@ -9,7 +9,7 @@ from ..model import Matter
 from ..remedies import Rules
 from ..store import Reading
 from ..writer import Writer
-from . import gallery, letters, remedies, tools
+from . import gallery, letters, remedies, suppressed, tools
 
 
 def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules) -> list[APIRouter]:
@@ -18,5 +18,6 @@ def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer
         tools.router(writer),
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts),
+        suppressed.router(spine, reading),
         gallery.router(writer),
     ]

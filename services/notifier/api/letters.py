@@ -51,6 +51,7 @@ class LetterOut(BaseModel):
     complaint_id: UUID
     kind: str
     state: State
+    channel: str
     language: str
     trigger: UUID
     reference: str

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -23,32 +23,41 @@ _LOAD = sql.Statement(
 )
 # The ones a sender has not claimed are locked: it passes them over, and what is decided here holds.
 _LETTERS = text(
-    "SELECT id, complaint_id, trigger, kind, recipient, state, language, automatic, by_person, decision_id, inputs, "
-    "address, to_name, subject, text, template_version, thread, promises, findings, reason, attempts, created_at, "
-    "next_try_at, deadline_at FROM letter WHERE complaint_id = ANY(CAST(:ids AS uuid[])) "
+    "SELECT id, complaint_id, trigger, kind, recipient, state, language, channel, automatic, by_person, decision_id, "
+    "inputs, address, to_name, subject, text, template_version, thread, promises, findings, reason, attempts, "
+    "created_at, next_try_at, deadline_at FROM letter WHERE complaint_id = ANY(CAST(:ids AS uuid[])) "
     "AND state NOT IN ('sending', 'sent', 'cancelled') ORDER BY id FOR UPDATE"
 )
 _UPDATE = sql.Statement(
     "UPDATE letter SET state = u.state, language = u.language, inputs = u.inputs::jsonb, address = u.address, "
+    "channel = u.channel, "
     "to_name = u.to_name, subject = u.subject, text = u.text, template_version = u.template_version, "
     "thread = u.thread::jsonb, promises = u.promises::jsonb, findings = u.findings::jsonb, reason = u.reason, "
     "attempts = u.attempts, next_try_at = u.next_try_at, deadline_at = u.deadline_at "
     "FROM unnest(CAST(:id AS uuid[]), CAST(:state AS text[]), CAST(:language AS text[]), CAST(:inputs AS text[]), "
-    "CAST(:address AS text[]), CAST(:to_name AS text[]), CAST(:subject AS text[]), CAST(:text AS text[]), "
+    "CAST(:channel AS text[]), CAST(:address AS text[]), CAST(:to_name AS text[]), CAST(:subject AS text[]), "
+    "CAST(:text AS text[]), "
     "CAST(:template_version AS text[]), CAST(:thread AS text[]), CAST(:promises AS text[]), CAST(:findings AS text[]), "
     "CAST(:reason AS text[]), CAST(:attempts AS int[]), CAST(:next_try_at AS timestamptz[]), "
-    "CAST(:deadline_at AS timestamptz[])) AS u(id, state, language, inputs, address, to_name, subject, text, "
+    "CAST(:deadline_at AS timestamptz[])) AS u(id, state, language, inputs, channel, address, to_name, subject, text, "
     "template_version, thread, promises, findings, reason, attempts, next_try_at, deadline_at) WHERE letter.id = u.id"
 )
 _CHANGED = (
-    "id", "state", "language", "inputs", "address", "to_name", "subject", "text", "template_version", "thread",
-    "promises", "findings", "reason", "attempts", "next_try_at", "deadline_at",
+    "id", "state", "language", "inputs", "channel", "address", "to_name", "subject", "text", "template_version",
+    "thread", "promises", "findings", "reason", "attempts", "next_try_at", "deadline_at",
 )  # fmt: skip
 _DOCUMENTS = ("inputs", "thread", "promises", "findings")
 _PROMISES = sql.Statement(
     "UPDATE promise SET state = u.state, settled_at = u.settled_at, evidence = u.evidence "
     "FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:times AS timestamptz[]), "
     "CAST(:evidence AS text[])) AS u(id, state, settled_at, evidence) WHERE promise.id = u.id"
+)
+
+_SUPPRESS = text(
+    "INSERT INTO suppressed (address, reason, letter_id, at, class) "
+    "SELECT lower(trim(address)), reason, letter_id, now(), 'contact' FROM unnest(CAST(:addresses AS text[]), "
+    "CAST(:reasons AS text[]), CAST(:letters AS uuid[])) AS u(address, reason, letter_id) ORDER BY 1 "
+    "ON CONFLICT (address) DO NOTHING"
 )
 
 
@@ -94,14 +103,19 @@ class Store:
         for row in await tx.execute(_LETTERS, {"ids": ids}):
             found[row.complaint_id].letters.append(letter_of(row))
         promise = t.promise.c
-        columns = (promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id)
-        query = select(*columns).where(sql.any_of(promise.complaint_id, ids), promise.state == "open")
+        columns = (
+            promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id,
+            promise.what, promise.made_at, promise.state, promise.settled_at,
+        )  # fmt: skip
+        unsettled = promise.state.in_(["open", "broken"])
+        query = select(*columns).where(sql.any_of(promise.complaint_id, ids), unsettled).order_by(promise.due_at)
         for row in await tx.execute(query):
-            one = Promise(row.id, row.letter_id, row.kind, row.due_at, row.remedy_id)
+            one = Promise(row.id, row.letter_id, row.kind, row.due_at, row.remedy_id, row.what, row.made_at, row.state,
+                          settled_at=row.settled_at)  # fmt: skip
             found[row.complaint_id].promises.append(one)
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Matter]) -> None:
-        """Write what handlers changed: at most four statements."""
+        """Write what handlers changed: at most five statements."""
         known = [(m, m.facts) for m in cases if m.facts]
         await sql.upsert(tx, t.matter, [self._matter(m, f) for m, f in known])
         rows = [(m, f, row) for m, f in known for row in m.letters if row.changed]
@@ -113,6 +127,7 @@ class Store:
         )  # fmt: skip
         if changed := [self._letter(f, r) for _, f, r in rows if r.stored_as is not None]:
             await _UPDATE.rows(tx, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
+        await suppress(tx, [(address, why, None) for m in cases for address, why in m.suppress])
         await self._save_promises(tx, [p for m, _ in known for p in m.promises if p.changed])
 
     async def _save_promises(self, tx: AsyncConnection, changed: Sequence[Promise]) -> None:
@@ -145,6 +160,7 @@ class Store:
             "customer_id": facts.customer_id,
             "state": row.state,
             "language": row.language,
+            "channel": row.channel,
             "automatic": row.automatic,
             "by_person": row.by_person,
             "decision_id": row.decision_id,
@@ -180,6 +196,7 @@ def letter_of(row: Any) -> LetterRow:
         language=row.language,
         automatic=row.automatic,
         recipient=row.recipient,
+        channel=row.channel,
         by_person=row.by_person,
         decision_id=row.decision_id,
         inputs=row.inputs,
@@ -215,3 +232,16 @@ def _commitment(one: Commitment) -> dict[str, Any]:
 
 def _sent(name: str, value: Any) -> Any:
     return sql.to_json(value) if name in _DOCUMENTS else value
+
+
+async def suppress(tx: AsyncConnection, entries: Sequence[tuple[str, str, UUID | None]]) -> None:
+    """Put addresses on the list of those that get no letters: address, why, and the letter that came back."""
+    if entries:
+        addresses, reasons, letters = map(list, zip(*entries, strict=True))
+        await tx.execute(_SUPPRESS, {"addresses": addresses, "reasons": reasons, "letters": letters})
+
+
+async def unsuppress(tx: AsyncConnection, address: str) -> bool:
+    """Take an address off the list; whether it stood there."""
+    gone = await tx.execute(delete(t.suppressed).where(t.suppressed.c.address == address.strip().lower()))
+    return bool(gone.rowcount)

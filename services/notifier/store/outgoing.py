@@ -18,8 +18,10 @@ from ..promises import due_at, promise_id
 from .cases import CLASS, commitments
 
 _COLUMNS = (
-    "letter.id, complaint_id, customer_id, kind, language, trigger, address, to_name, reference, subject, text, "
-    "thread, promises, attempts, deadline_at, automatic, by_person, decision_id, template_version"
+    "letter.id, complaint_id, customer_id, kind, language, letter.channel, trigger, letter.address, "
+    "to_name, reference, subject, text, thread, promises, attempts, deadline_at, automatic, by_person, decision_id, "
+    "template_version, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed, "
+    "inputs ->> 'short' AS short"
 )
 _CLAIM = sql.Statement(
     "UPDATE letter SET state = 'sending', attempts = attempts + 1, "
@@ -66,6 +68,7 @@ class Attempt:
     customer_id: UUID
     kind: str
     language: Any
+    channel: Any
     trigger: UUID
     address: str
     to_name: str | None
@@ -80,6 +83,8 @@ class Attempt:
     by_person: str | None
     decision_id: UUID | None
     template_version: str
+    suppressed: bool
+    short: str | None
     traceparent: str | None = None
 
 

@@ -37,3 +37,7 @@ class Reading:
         """Promises, the most urgent first."""
         query = select(t.promise).order_by(t.promise.c.due_at, t.promise.c.id).limit(limit)
         return (await tx.execute(query.where(t.promise.c.state == state) if state else query)).all()
+
+    async def suppressed(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
+        """Addresses that get no letters, the newest first."""
+        return (await tx.execute(select(t.suppressed).order_by(t.suppressed.c.at.desc()).limit(limit))).all()
