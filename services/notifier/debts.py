@@ -39,18 +39,20 @@ class Debts:
         if facts.withdrawn and kind != "withdrawal_confirmation":
             return
         wait = self.policy.hold.get(kind, 0.0) if hold else 0.0
-        if wait and any(row.kind == kind for row in unclaimed(matter, "owed")):
+        if wait and (waiting := next((row for row in unclaimed(matter, "owed") if row.kind == kind), None)):
+            join(waiting, inputs or {})
             return
         row = debt(matter, facts, trigger, kind, now, inputs=inputs, by_person=by_person, decision_id=decision_id)
         matter.letters.append(row)
         if wait:
             yield Arm(hold_timer(row.id), at=now + timedelta(seconds=wait))
         else:
-            yield from self.write(row, facts, now)
+            yield from self.write(matter, row, facts, now)
 
-    def write(self, row: LetterRow, facts: Facts, now: datetime) -> Iterator[Effect]:
+    def write(self, matter: Matter, row: LetterRow, facts: Facts, now: datetime) -> Iterator[Effect]:
         """Write an owed letter: then it is ready to be sent, or it says why not."""
         row.changed = True
+        row.inputs = {**row.inputs, "still_promised": still_promised(matter, row, now)}
         found = reach.way(facts, texts=self.texts)
         row.to_name, row.thread = facts.person.name, facts.thread[-10:]
         row.channel, row.address = (found.channel, found.address) if found else ("email", None)
@@ -95,7 +97,7 @@ class Debts:
             facts.person.email_dead = facts.person.email == row.address
             found = reach.way(facts, texts=self.texts)
             if found and (found.channel, found.address) != (row.channel, row.address):
-                yield from self.write(row, facts, now)
+                yield from self.write(matter, row, facts, now)
 
     # What people decide about a letter
 
@@ -109,7 +111,7 @@ class Debts:
                 422, "Unprocessable", "Say why this letter may go out although a rule stopped it.",
                 errors=[{"pointer": "/reason", "detail": "is missing"}],
             )  # fmt: skip
-        yield from self._let_go(row, facts, who, reason, now)
+        yield from self._let_go(matter, row, facts, who, reason, now)
 
     def amend(
         self, matter: Matter, id_: UUID, who: str, changes: Sequence[Amendment], *, lead: bool, reason: str,
@@ -120,7 +122,7 @@ class Debts:
         if not row.inputs.get("decision"):
             raise Conflict("Only a letter that tells a decision has remedies.")
         approvals.amend(row, changes, who, reason, now)
-        yield from self._let_go(row, facts, who, reason, now)
+        yield from self._let_go(matter, row, facts, who, reason, now)
 
     def _decidable(self, matter: Matter, id_: UUID, who: str, *, lead: bool) -> tuple[Facts, LetterRow]:
         facts, row = _held(matter, id_)
@@ -132,9 +134,11 @@ class Debts:
             raise Conflict(f"Rules {', '.join(sorted(never))} cannot be waived; the letter has to be changed.")
         return facts, row
 
-    def _let_go(self, row: LetterRow, facts: Facts, who: str, reason: str | None, now: datetime) -> Iterator[Effect]:
+    def _let_go(
+        self, matter: Matter, row: LetterRow, facts: Facts, who: str, reason: str | None, now: datetime
+    ) -> Iterator[Effect]:
         approvals.decided(row, who, reason, now)
-        yield from self.write(row, facts, now)
+        yield from self.write(matter, row, facts, now)
         if row.state == "blocked":
             raise Conflict(f"The letter still cannot go out: {row.reason}.")
         yield Disarm(approvals.timer(row.id))
@@ -161,7 +165,7 @@ class Debts:
         if row.text and row.address:
             self.release(row, facts, now)
             return
-        yield from self.write(row, facts, now)
+        yield from self.write(matter, row, facts, now)
         if row.state == "no_address":
             raise Conflict("There is no e-mail address on record.")
 
@@ -195,6 +199,23 @@ def cancel(row: LetterRow, reason: str) -> None:
 def another_way(id_: UUID) -> str:
     """The name of the timer that looks for another way after a letter failed."""
     return f"another/{id_}"
+
+
+def still_promised(matter: Matter, row: LetterRow, now: datetime) -> list[str]:
+    """What earlier letters promised and is not yet due, in their words; not what this letter promises anew."""
+    owed = [p for p in matter.promises if p.kind in ("remedy", "callback") and p.state == "open" and p.due_at > now]
+    return [p.what for p in owed if p.what and p.letter_id != row.id]
+
+
+def join(row: LetterRow, inputs: dict[str, Any]) -> None:
+    """A second reason for a letter that still waits: it is told too, where the letter can tell two."""
+    more = {name: value for name, value in inputs.items() if name not in row.inputs}
+    both = {"what": f"{row.inputs['what']} {inputs['what']}", "joined": True} if _two_things(row, inputs) else {}
+    row.inputs, row.changed = {**row.inputs, **more, **both}, True
+
+
+def _two_things(row: LetterRow, inputs: dict[str, Any]) -> bool:
+    return bool(row.inputs.get("what")) and inputs.get("what") not in (None, row.inputs.get("what"))
 
 
 def hold_timer(id_: UUID) -> str:

@@ -16,6 +16,7 @@ from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import Kind, LetterBlocked
 from .model import Contact, Facts, Matter
+from .pledges import Pledges, told_once
 
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 _LEVELS = ("T0", "T1", "T2")
@@ -25,7 +26,7 @@ class Notifier:
     """The decisions of the notifier. Pure: it changes the matter it is given and says what follows."""
 
     def __init__(self, debts: Debts) -> None:
-        self.debts, self.policy = debts, debts.policy
+        self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
@@ -210,7 +211,10 @@ class Notifier:
         self, matter: Matter, event: Event[r.RemedyCarriedOut], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
         for promise in matter.promises:
-            if promise.state == "open" and promise.remedy_id == event.data.remedy_id:
+            if promise.remedy_id != event.data.remedy_id:
+                continue
+            yield from self.pledges.done(matter, promise, "the remedy was carried out")
+            if promise.state == "open" or (promise.state == "broken" and event.data.at <= promise.due_at):
                 yield from promises.kept(promise, event.data.at, event.data.evidence or "remedy carried out")
 
     def on_reopened(
@@ -243,6 +247,8 @@ class Notifier:
         facts.missed[data.kind] = data.due_at
         if data.kind not in APOLOGY_CLOCKS:
             return ()
+        if not told_once(facts, data.due_at):
+            return ()
         inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
         return self.debts.owe(matter, facts, event.id, "delay_apology", now, inputs=inputs)
 
@@ -261,8 +267,11 @@ class Notifier:
         self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
         facts.missed.pop(event.data.kind, None)
+        missed = event.data.due_at.isoformat()
+        facts.apologised = [moment for moment in facts.apologised if moment != missed]
         for row in unclaimed(matter):
-            if row.kind == "delay_apology" and row.inputs.get("clock_id") == str(event.data.clock_id):
+            same = row.inputs.get("clock_id") == str(event.data.clock_id) or row.inputs.get("missed") == missed
+            if row.kind == "delay_apology" and same:
                 cancel(row, "the breach was retracted")
                 yield Disarm(hold_timer(row.id))
 
@@ -279,15 +288,13 @@ class Notifier:
         elif name == "letter":
             for row in unclaimed(matter, "owed"):
                 if str(row.id) == key:
-                    yield from self.debts.write(row, facts, now)
+                    yield from self.debts.write(matter, row, facts, now)
         elif name == "another":
             yield from self.debts.another(matter, UUID(key), now)
         elif name == "approval":
             yield from self.debts.remind(matter, UUID(key))
         elif name == "promise":
-            for promise in matter.promises:
-                if promise.state == "open" and str(promise.id) == key:
-                    yield from promises.broken(promise, now)
+            yield from self.pledges.broken(matter, facts, UUID(key), now)
 
     def acknowledge_if_dated(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
         """The acknowledgement as soon as triage and clocks are in: it names the date."""

@@ -131,6 +131,7 @@ def _lists(context: Context, scope: Scope, given: Mapping[str, Any]) -> None:
             if handler and name == "agreed":
                 item.data |= context.who(str(entry.get("who", "we")), handler)
             scope.items[name].append(item)
+    scope.items["still_promised"] = [Scope({"what": str(text).strip()}) for text in _listed(given, "still_promised")]
     scope.items["doing"] = [Scope({"doing": context.sentence(str(text))}) for text in _listed(given, "doing")]
 
 

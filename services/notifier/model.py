@@ -69,6 +69,7 @@ class Facts(BaseModel):
     missed: dict[str, datetime] = {}  # clocks that ran out, by kind
     said: list[Said] = []
     withdrawn: bool = False
+    apologised: list[str] = []  # moments (RFC 3339) that we missed and apologised for
     owed: bool = False  # whether it was ever owed a letter: until then it has no rows but this one
 
 

@@ -125,3 +125,27 @@ async def test_a_gateway_that_fails_is_tried_again_and_a_lost_answer_is_unknown(
         await w.tell(complaint, caller(), correspondence.triaged(), soon)
         letter = await w.settled(complaint, "acknowledgement", state)
         assert len(texts(gateway, letter)) == tries, state
+
+
+async def test_a_broken_promise_is_apologised_for_by_name_and_a_kept_one_is_recorded(w: Running) -> None:
+    broken, kept = uuid4(), uuid4()
+    for complaint in (broken, kept):
+        await w.tell(complaint, correspondence.received(email=address(complaint)), correspondence.triaged(),
+                     correspondence.assigned(), correspondence.decided())  # fmt: skip
+        await w.settled(complaint, "resolution", "sent")
+    async with w.client("handler", "zhang-min") as client:
+        [promise] = (await client.get(f"/v1/complaints/{kept}/promises")).json()
+        said = {"at": datetime.now(UTC).isoformat(), "evidence": "booked under 4412"}
+        assert (await client.post(f"/v1/promises/{uuid4()}/kept", json=said)).status_code == 404
+        answer = await client.post(f"/v1/promises/{promise['id']}/kept", json=said)
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["state"], answer.json()["evidence"]) == ("kept", "zhang-min: booked under 4412")
+        assert (await client.post(f"/v1/promises/{promise['id']}/kept", json=said)).status_code == 404
+    # The promised day passes.
+    await w.rows("UPDATE timer SET fire_at = now() WHERE name LIKE 'promise/%' AND complaint_id = :c RETURNING name",
+                 c=broken)  # fmt: skip
+    letter = await w.settled(broken, "remedy_delayed", "sent")
+    assert "credit £20 to your account" in letter["text"]
+    mail = w.smtp.to(address(broken))[-1]
+    assert "not kept our promise" in mail["Subject"]
+    assert not [one for one in await w.letters(kept) if one["kind"] == "remedy_delayed"]

@@ -32,7 +32,7 @@ house:
   zh: {name: 客户关怀部, contact: 010-5550100, timezone: Asia/Shanghai}
   en: {name: Customer Care, contact: 010 555 0100, timezone: Europe/London}
 acknowledge_after: 0.5
-hold: {delay_apology: 1}
+hold: {delay_apology: 1, remedy_delayed: 0.5}
 authority: {GBP: 500, CNY: 2000}
 deadline: 3
 retry_base: 0.3

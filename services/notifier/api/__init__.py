@@ -6,10 +6,11 @@ from shared.spine.spine import Spine
 
 from ..debts import Debts
 from ..model import Matter
+from ..pledges import Pledges
 from ..remedies import Rules
 from ..store import Reading
 from ..writer import Writer
-from . import gallery, letters, remedies, suppressed, tools
+from . import gallery, letters, promises, remedies, suppressed, tools
 
 
 def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules) -> list[APIRouter]:
@@ -18,6 +19,7 @@ def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer
         tools.router(writer),
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts),
+        promises.router(spine, reading, Pledges(debts)),
         suppressed.router(spine, reading),
         gallery.router(writer),
     ]

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -72,22 +72,6 @@ class LetterOut(BaseModel):
     approved_by: str | None = None
     approval_reason: str | None = None
     amended: list[AmendedOut] = []
-
-
-class PromiseOut(BaseModel):
-    id: UUID
-    complaint_id: UUID
-    letter_id: UUID
-    kind: str
-    state: str
-    what: str
-    due_at: datetime
-    remedy_id: str | None
-    amount: str | None
-    currency: str | None
-    made_at: datetime
-    settled_at: datetime | None
-    evidence: str | None
 
 
 class ReasonIn(BaseModel):
@@ -218,17 +202,6 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
         complaint = await complaint_of(letter_id)
         await spine.work.command(complaint, lambda m, now: debts.resend(m, letter_id, who.name, now=now))
         return await shown(letter_id)
-
-    @routes.get("/promises")
-    @allow(*STAFF)
-    async def promises(
-        state: Literal["open", "kept", "broken", "cancelled"] | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-    ) -> list[PromiseOut]:
-        """What letters promised, the most urgent first."""
-        async with spine.db.read() as tx:
-            rows = await reading.promises(tx, state, limit)
-        return [PromiseOut.model_validate(dict(row._mapping)) for row in rows]
 
     return routes
 

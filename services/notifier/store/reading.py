@@ -38,6 +38,15 @@ class Reading:
         query = select(t.promise).order_by(t.promise.c.due_at, t.promise.c.id).limit(limit)
         return (await tx.execute(query.where(t.promise.c.state == state) if state else query)).all()
 
+    async def promises_of(self, tx: AsyncConnection, complaint_id: UUID) -> Sequence[Any]:
+        """All promises of a complaint, the most urgent first."""
+        query = select(t.promise).where(t.promise.c.complaint_id == complaint_id)
+        return (await tx.execute(query.order_by(t.promise.c.due_at, t.promise.c.id))).all()
+
+    async def promise(self, tx: AsyncConnection, promise_id: UUID) -> Any | None:
+        """One promise."""
+        return (await tx.execute(select(t.promise).where(t.promise.c.id == promise_id))).one_or_none()
+
     async def suppressed(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
         """Addresses that get no letters, the newest first."""
         return (await tx.execute(select(t.suppressed).order_by(t.suppressed.c.at.desc()).limit(limit))).all()

@@ -1,4 +1,4 @@
-"""Letters have a channel; addresses that do not take letters are on a list; broken promises are found by complaint."""
+"""Letters have a channel; addresses that do not take letters are on a list; promises are found by complaint."""
 
 from alembic import op
 
@@ -15,10 +15,10 @@ def upgrade() -> None:
         "at timestamptz NOT NULL, class text NOT NULL, delete_after timestamptz, "
         "legal_hold boolean NOT NULL DEFAULT false)"
     )
-    op.execute("CREATE INDEX promise_unsettled ON promise (complaint_id) WHERE state IN ('open', 'broken')")
+    op.execute("CREATE INDEX promise_of_complaint ON promise (complaint_id, due_at)")
 
 
 def downgrade() -> None:
-    op.execute("DROP INDEX promise_unsettled")
+    op.execute("DROP INDEX promise_of_complaint")
     op.execute("DROP TABLE suppressed")
     op.execute("ALTER TABLE letter DROP COLUMN channel")
