@@ -32,6 +32,10 @@ def environment(pod: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+# Secrets that are lists in JSON.
+LISTS = {"mailboxes": '["imaps://complaints:secret@mail.example.com/INBOX"]'}
+
+
 @pytest.mark.parametrize("case", CI)
 def test_what_is_set_is_known_and_what_is_required_is_set(case: str) -> None:
     for doc in of_kind(rendered(case), "Deployment", "Job"):
@@ -48,7 +52,8 @@ def test_the_code_takes_the_values(case: str, monkeypatch: pytest.MonkeyPatch) -
     for doc in of_kind(rendered(case), "Deployment", "Job"):
         with monkeypatch.context() as clean:
             for variable, value in environment(next(pods([doc]))[1]).items():
-                clean.setenv(f"AMENDS_{variable.upper()}", value or '{"intake": "0123456789012345678901234567890123"}')
+                secret = LISTS.get(variable, '{"intake": "0123456789012345678901234567890123"}')
+                clean.setenv(f"AMENDS_{variable.upper()}", value or secret)
             settings = settings_of(component(doc))()
         if component(doc) in SERVICES:
             assert settings.http_port == 8000
@@ -58,7 +63,7 @@ def test_the_code_takes_the_values(case: str, monkeypatch: pytest.MonkeyPatch) -
 def test_settings_of_values_reach_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = next(d for d in of_kind(rendered("full"), "Deployment") if component(d) == "intake")
     for variable, value in environment(next(pods([deployment]))[1]).items():
-        monkeypatch.setenv(f"AMENDS_{variable.upper()}", value or "0" * 40)
+        monkeypatch.setenv(f"AMENDS_{variable.upper()}", value or LISTS.get(variable, "0" * 40))
     settings = settings_of("intake")()
     assert (settings.max_mail, settings.mail_seconds, settings.phone_region) == (26214400, 2.5, "DE")
     assert settings.trusted_gateways == ["mx.example.com"]
