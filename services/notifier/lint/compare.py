@@ -12,7 +12,7 @@ from .rules import Vocabulary, Words
 from .structure import Check, Place, place
 
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
-_LONG = re.compile(r"(?<![\w@./=-])[A-Z]{0,4}-?\d(?:[\d-]*\d){4,}(?![\w@/=])")
+_LONG = re.compile(r"(?<![A-Za-z0-9@./=-])[A-Z]{0,4}-?\d(?:[\d-]*\d){4,}(?![A-Za-z0-9@/=])")
 _CJK = re.compile(r"[㐀-鿿]")
 _LETTER = re.compile(r"[A-Za-z]")
 # Characters that only the traditional script has, among the most frequent of written Chinese.

@@ -169,7 +169,8 @@ def _scope(doc: Doc, scope: str) -> list[Span]:
         case "closing":
             return spans[-2:]
         case "cushion":
-            return spans[:3]
+            # Where the parts are known the cushion is what says so; in a text by hand the first sentences are.
+            return [s for s in spans if s.part == "cushion"] or spans[:3] if doc.structured else spans[:3]
         case _:
             return spans
 

@@ -12,7 +12,7 @@ from .rules import Words
 Place = tuple[int, int] | tuple[int, int, str]  # a third element: an error whatever the level of the rule
 Check = Callable[[Doc, Words, CaseData], Iterator[Place]]
 _FOUR = (("cushion",), ("facts",), ("remedy",), ("call_to_action",))
-_DATED = ("by", "answer_by", "update_by")
+_DATED = ("by", "answer_by", "update_by", "new_by", "word_by", "file_by", "call_to", "call_by", "restored_by")
 _UPHELD = ("substantiated", "partly")
 
 
