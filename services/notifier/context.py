@@ -183,7 +183,10 @@ class Context:
             else:
                 nouns.append(self.language.lower_first(item))
         close()
-        return self.language.listed(acts, acts=True)
+        told = self.language.listed(acts, acts=True)
+        if len(told) > raw["long"] and len(acts) > 1:  # two sentences rather than one that is read twice
+            return str(raw["anew"]).join([acts[0], self.language.listed(acts[1:], acts=True)])
+        return told
 
     def _issues(self, issues: Sequence[Issue]) -> list[Scope]:
         out: list[Scope] = []
@@ -223,7 +226,9 @@ class Context:
         scope.items["fact"] = [Scope({"fact": f}, path=scope.path, issue=issue.id) for f in facts]
         reason = issue.reason.strip(_STOPS)
         because = self.language.raw["because"]
-        if reason and (len(reason) > self.language.raw["long_reason"] or re.search(r"[.。!?！？]\s*\S", reason)):
+        long = self.language.raw["long_reason"]
+        said = len(reason) + len(issue.what) + (long // 3 if issue.finding == "not_established" else 0)
+        if reason and (said > long or re.search(r"[.。!?！？]\s*\S", reason)):
             scope.data |= {"reason": self.sentence(reason), "because": because["one"]}
             scope.flags.add("long_reason")
         elif reason:

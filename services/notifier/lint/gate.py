@@ -1,6 +1,7 @@
 """Applying the rules to a letter, and whether it may go out."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -156,9 +157,12 @@ def _by_words(doc: Doc, rule: Rule, words: Words) -> Iterator[Place]:
             if rule.how == "missing":
                 yield from _missing(doc, spans, words)
             elif rule.how == "needs":
-                yield from _needs(spans, words, around=rule.around)
+                if any(p.search(doc.body) for p in words.match):
+                    yield from _needs(spans, words, around=rule.around)
             else:
-                yield from _found(spans, words)
+                # One look at everything first: most patterns are nowhere.
+                patterns = [p for p in words.match if p.search(doc.body)]
+                yield from _found(spans, patterns)
 
 
 def _scope(doc: Doc, scope: str) -> list[Span]:
@@ -175,10 +179,12 @@ def _scope(doc: Doc, scope: str) -> list[Span]:
             return spans
 
 
-def _found(spans: list[Span], words: Words) -> Iterator[Place]:
+def _found(spans: list[Span], patterns: Sequence[re.Pattern[str]]) -> Iterator[Place]:
+    if not patterns:
+        return
     for span in spans:
         if not span.exempt:
-            for pattern in words.match:
+            for pattern in patterns:
                 yield from ((span.start + m.start(), span.start + m.end()) for m in pattern.finditer(span.plain))
 
 

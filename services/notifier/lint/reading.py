@@ -75,7 +75,7 @@ class CaseData:
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """A whole letter for the linter."""
+    """A whole letter for the linter; `body` is its sentences a line each, quoted words blanked out."""
 
     text: str
     language: str
@@ -85,6 +85,7 @@ class Doc:
     letter_date: date | None = None
     signature: tuple[int, str] = (0, "")
     subject: str = ""
+    body: str = ""
     words: Vocabulary = field(repr=False, kw_only=True)
 
     @property
@@ -112,6 +113,10 @@ def _split(words: Vocabulary, text: str, start: int, part: str, sentence: Senten
             yield Span(start + line.start() + found.start(), found[0], blanked(found[0]), part, sentence)
 
 
+def _body(spans: Iterable[Span]) -> str:
+    return "\n".join(s.plain for s in spans)
+
+
 def read_letter(letter: Letter) -> Doc:
     """A letter that was composed, or came in structure: the parts are known."""
     words = vocabulary(letter.language)
@@ -127,7 +132,7 @@ def read_letter(letter: Letter) -> Doc:
         at += len(paragraph.text) + 2
     return Doc(
         letter.text, letter.language, (0, letter.greeting), tuple(spans), True, letter.date,
-        (at, letter.signatory), letter.subject, words=words,
+        (at, letter.signatory), letter.subject, _body(spans), words=words,
     )  # fmt: skip
 
 
@@ -146,7 +151,7 @@ def read_text(text: str, language: str) -> Doc:
         lines = lines[:-1] or lines
     found = [s for start, line in lines for s in _split(words, line, start, "facts", None)]
     spans = tuple(Span(s.start, s.text, s.plain, _part(words, s, n, len(found))) for n, s in enumerate(found))
-    return Doc(text, language, greeting, spans, False, signature=signature, words=words)
+    return Doc(text, language, greeting, spans, False, signature=signature, body=_body(spans), words=words)
 
 
 def _is_signature(words: Vocabulary, line: str) -> bool:

@@ -123,7 +123,8 @@ def upheld_is_owned(doc: Doc, words: Words, case: CaseData) -> Iterator[Place]:
         for issue, finding in case.findings.items():
             if finding == "substantiated" and not _apologies(doc, issue):
                 yield _end(doc)
-        if any(f == "substantiated" for f in case.findings.values()) and not words.named["repair"].search(text):
+        owed = any(f == "substantiated" for f in case.findings.values()) and not doc.of("remedy")
+        if owed and not words.named["repair"].search(text):
             yield _end(doc)
     elif case.overall == "upheld" and not all(words.named[n].search(text) for n in ("responsibility", "repair")):
         yield _end(doc)
