@@ -1,5 +1,7 @@
 """The notifier, composed."""
 
+from typing import Any
+
 from shared.base.errors import Refused
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
@@ -14,6 +16,7 @@ from .debts import Debts
 from .handlers import Notifier
 from .lint import Linter
 from .model import Matter
+from .pdf import Sheet, render
 from .sending import Identity, Sender
 from .settings import Settings
 from .store import Outgoing, Reading, Store
@@ -59,6 +62,17 @@ def texting(settings: Settings) -> Gateway | None:
     return Gateway(poster, settings.sms_url, settings.sms_secret.get_secret_value().encode())
 
 
+def printed(row: Any, writer: Writer, settings: Settings) -> bytes:
+    """A stored letter as PDF. Raises NoFont."""
+    house, language = writer.policy.house[row.language], writer.languages[row.language]
+    written_on = (row.sent_at or row.created_at).astimezone(writer.zone(row.language)).date()
+    sheet = Sheet(
+        house=house.name, house_contact=house.contact, name=row.to_name, subject=row.subject, reference=row.reference,
+        language=language.html_lang, written_on=written_on, text=row.text,
+    )  # fmt: skip
+    return render(sheet, settings.letter_font)
+
+
 def build(settings: Settings) -> Service:
     """The composition root."""
     writer = read_data(settings)
@@ -91,7 +105,7 @@ def build(settings: Settings) -> Service:
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, debts, writer, rules),
+        api.routers(spine, reading, debts, writer, rules, lambda row: printed(row, writer, settings)),
         auth=Authenticator(settings.token_key.get_secret_value()),
         ready=spine.ready,
     )

@@ -25,3 +25,4 @@ class Settings(ServiceSettings):
     letter_lease: float = Field(120.0, gt=0, description="When a letter that is being sent is given up as unknown")
     notifier_policy: Path | None = Field(None, description="A letter policy instead of the package's own")
     remedy_rules: Path | None = Field(None, description="Remedy rules instead of the package's own")
+    letter_font: Path | None = Field(None, description="TrueType font with Chinese characters for letters on paper")

@@ -65,6 +65,11 @@ async def test_a_caller_without_email_gets_the_acknowledgement_as_a_text_message
     assert "AM-7K2M9Q4T1C" in message["text"]
     assert f"{due:%B}" in message["text"]
     assert letter["channel"] == "sms"
+    async with w.client("handler", "zhang-min") as client:
+        paper = await client.get(f"/v1/letters/{letter['id']}.pdf")
+        assert (paper.status_code, paper.headers["content-type"]) == (200, "application/pdf")
+        assert paper.content.startswith(b"%PDF-")
+        assert (await client.get(f"/v1/letters/{uuid4()}.pdf")).status_code == 404
     assert len(letter["text"]) > len(message["text"])  # the whole letter is kept, for the tracking page and for post
     [promise] = await w.rows("SELECT kind FROM promise WHERE complaint_id = :c", c=complaint)
     assert promise.kind == "date"

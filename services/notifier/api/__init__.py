@@ -1,5 +1,8 @@
 """HTTP: letters of a complaint, lint and preview, what people decide about letters, promises, the gallery."""
 
+from collections.abc import Callable
+from typing import Any
+
 from fastapi import APIRouter
 
 from shared.spine.spine import Spine
@@ -13,12 +16,15 @@ from ..writer import Writer
 from . import gallery, letters, promises, remedies, suppressed, tools
 
 
-def routers(spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules) -> list[APIRouter]:
+def routers(
+    spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules,
+    print_letter: Callable[[Any], bytes],
+) -> list[APIRouter]:  # fmt: skip
     """The notifier's routes; those with fixed words before those with an id in their place."""
     return [
         tools.router(writer),
         remedies.router(rules, writer.policy),
-        letters.router(spine, reading, debts),
+        letters.router(spine, reading, debts, print_letter),
         promises.router(spine, reading, Pledges(debts)),
         suppressed.router(spine, reading),
         gallery.router(writer),

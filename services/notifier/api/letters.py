@@ -1,14 +1,16 @@
 """Letters of the ledger, and promises."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.base.errors import NotFound
+from shared.base.errors import Conflict, NotFound, Problem
 from shared.base.security import Role, allow, caller
 from shared.deliver.ledger import State
 from shared.spine.spine import Spine
@@ -16,12 +18,14 @@ from shared.spine.spine import Spine
 from ..approvals import Amendment
 from ..debts import Debts
 from ..model import Matter
+from ..pdf import NoFont
 from ..store import Reading
 
 STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
 DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")
 APPROVERS: tuple[Role, ...] = ("lead", "manager", "approver")
 LEADS = frozenset(APPROVERS)
+_PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}, "description": "The letter"}}
 _DECIDED = ("approval", "approved_by", "approval_reason", "amended")
 
 
@@ -105,7 +109,7 @@ class ApproveIn(BaseModel):
     reason: str | None = Field(None, max_length=1000)
 
 
-def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
+def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: Callable[[Any], bytes]) -> APIRouter:
     """The routes about letters that are kept."""
     routes = APIRouter(prefix="/v1")
 
@@ -140,6 +144,24 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
         wanted = state or ["blocked", "unknown", "failed", "no_address"]
         async with spine.db.read() as tx:
             return [_out(row) for row in await reading.held(tx, wanted, limit)]
+
+    @routes.get("/letters/{letter_id}.pdf", response_class=Response, responses=_PDF)
+    @allow(*STAFF)
+    async def paper(letter_id: UUID) -> Response:
+        """One letter for post or for the file, as it was written: A4, fonts embedded."""
+        async with spine.db.read() as tx:
+            row = await reading.letter(tx, letter_id)
+        if row is None:
+            raise NotFound("letter")
+        if not row.text:
+            raise Conflict("The letter is not written yet.", state=row.state)
+        try:
+            content = await asyncio.to_thread(print_letter, row)
+        except NoFont as error:
+            raise Problem(503, "Service unavailable", str(error)) from None
+        name = f"{row.reference}-{row.kind}.pdf"
+        headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private, no-store"}
+        return Response(content, media_type="application/pdf", headers=headers)
 
     @routes.get("/letters/{letter_id}")
     @allow(*STAFF)

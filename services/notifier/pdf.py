@@ -1,0 +1,112 @@
+"""A letter on paper: A4, the house's head, the customer's name and address, the words, page numbers with the reference.
+
+Letters that the built-in fonts cannot write (Chinese) take a TrueType font, embedded as far as it is used.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.enums import TA_LEFT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
+
+LATIN, _WIDE = "Helvetica", "AmendsWide"
+# Where Debian's small fonts with Chinese characters lie: fonts-wqy-microhei (5 MB), fonts-droid-fallback (4 MB).
+FONTS = (
+    Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    Path("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf"),
+)
+_INK, _QUIET = HexColor("#1d2b2b"), HexColor("#5a6b6b")
+
+
+class NoFont(Exception):
+    """No font is there that can write this letter; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands on the paper. `text` is the whole letter as it was sent, paragraphs with an empty line between."""
+
+    house: str
+    house_contact: str
+    name: str | None
+    subject: str
+    reference: str
+    language: str
+    written_on: date
+    text: str
+
+
+def render(sheet: Sheet, font: Path | None = None) -> bytes:
+    """The letter as PDF. Raises NoFont."""
+    everything = "".join(filter(None, (sheet.house, sheet.house_contact, sheet.name, sheet.subject, sheet.text)))
+    face = LATIN if _is_latin(everything) else wide(font)
+    out = BytesIO()
+    document = SimpleDocTemplate(
+        out, pagesize=A4, leftMargin=25 * mm, rightMargin=22 * mm, topMargin=24 * mm, bottomMargin=24 * mm,
+        title=sheet.subject or sheet.reference, author=sheet.house, lang=sheet.language, invariant=1,
+    )  # fmt: skip
+
+    def foot(canvas: Any, page: Any) -> None:
+        canvas.setFont(face, 8.5)
+        canvas.setFillColor(_QUIET)
+        canvas.drawString(25 * mm + 6, 14 * mm, sheet.reference)
+        canvas.drawRightString(A4[0] - 22 * mm - 6, 14 * mm, str(page.page))
+
+    document.build(_story(sheet, face), onFirstPage=foot, onLaterPages=foot)
+    return out.getvalue()
+
+
+def _story(sheet: Sheet, face: str) -> list[Any]:
+    wrap = "CJK" if sheet.language.startswith("zh") else None
+    body = ParagraphStyle(
+        "body", fontName=face, fontSize=11, leading=17.5, textColor=_INK, alignment=TA_LEFT, wordWrap=wrap,
+        spaceAfter=9, splitLongWords=1,
+    )  # fmt: skip
+    quiet = ParagraphStyle("quiet", parent=body, fontSize=9.5, leading=14, textColor=_QUIET, spaceAfter=0)
+    head = ParagraphStyle("head", parent=body, fontSize=15, leading=20, spaceAfter=2)
+    subject = ParagraphStyle("subject", parent=body, fontSize=12.5, leading=18, spaceAfter=12)
+    story: list[Any] = [Paragraph(escape(sheet.house), head), Paragraph(escape(sheet.house_contact), quiet)]
+    story += [Spacer(1, 16 * mm)]
+    if sheet.name:
+        story.append(Paragraph(escape(sheet.name), body))
+    story += [Paragraph(f"{sheet.written_on.isoformat()} · {escape(sheet.reference)}", quiet), Spacer(1, 9 * mm)]
+    if sheet.subject:
+        story.append(Paragraph(escape(sheet.subject), subject))
+    story += [Paragraph(escape(block).replace("\n", "<br/>"), body) for block in sheet.text.strip().split("\n\n")]
+    return story
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def wide(font: Path | None) -> str:
+    """The name under which a font with Chinese characters is registered: this file, or Debian's. Raises NoFont."""
+    found = font or next((path for path in FONTS if path.is_file()), None)
+    if found is None:
+        raise NoFont("a font with Chinese characters is missing: install fonts-wqy-microhei or set AMENDS_LETTER_FONT")
+    return _registered(found)
+
+
+@lru_cache(maxsize=4)
+def _registered(path: Path) -> str:
+    try:
+        pdfmetrics.registerFont(TTFont(_WIDE, str(path)))
+    except (TTFError, OSError) as error:
+        raise NoFont(f"AMENDS_LETTER_FONT: {path} is no TrueType font: {error}") from None
+    return _WIDE
