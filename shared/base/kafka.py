@@ -1,6 +1,7 @@
 """Kafka clients, each setting with its reason, in one place."""
 
 import asyncio
+from functools import lru_cache
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -16,6 +17,7 @@ log = structlog.get_logger()
 TOPIC_EXISTS = 36
 
 
+@lru_cache(maxsize=1 << 14)  # murmur2 in Python costs as much as decoding a small event
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Kafka's own default partitioner computes it (murmur2 of the key)."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
