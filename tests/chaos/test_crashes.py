@@ -20,7 +20,7 @@ ONCE = {
     "routing": ("consumer/effects", "consumer/position", "consumer/before-commit", "consumer/after-commit"),
     "escalation": (
         "timers/before-commit", "timers/after-commit",
-        "relay/before-produce", "relay/after-produce", "relay/delete", "relay/after-commit",
+        "relay/before-produce", "relay/after-produce", "relay/delete",
     ),
     "notifier": (
         "sender/before-commit", "sender/after-commit", "sender/before-data", "sender/after-data",
@@ -29,7 +29,7 @@ ONCE = {
 }  # fmt: skip
 SPINE = (
     "consumer/effects", "consumer/position", "consumer/before-commit", "consumer/after-commit",
-    "relay/before-produce", "relay/after-produce", "relay/delete", "relay/after-commit",
+    "relay/before-produce", "relay/after-produce", "relay/delete",
 )  # fmt: skip
 EVERY = {
     "intake": (*ONCE["intake"], *SPINE),

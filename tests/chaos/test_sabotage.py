@@ -18,7 +18,7 @@ from tests.support.spines import World, eventually, replied, running, topic_of_i
 pytestmark = pytest.mark.servers
 DEATHS = (
     "consumer/effects", "consumer/position", "consumer/before-commit", "consumer/after-commit",
-    "relay/before-produce", "relay/after-produce", "relay/delete", "relay/after-commit",
+    "relay/before-produce", "relay/after-produce", "relay/delete",
     "timers/before-commit", "timers/after-commit",
 )  # fmt: skip
 

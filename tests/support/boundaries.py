@@ -6,10 +6,10 @@ HTTP request is `command`. Places:
     any loop    before-commit   the transaction has written everything and is not committed
                 after-commit    it is committed, and nothing else has happened yet
     consumer    effects         handlers' effects are written, the position is not
-                position        the position is written too
-    relay       before-produce  rows are read and locked, the broker has none of them
+                position        the position is written too (a few times a second)
+    relay       before-produce  rows are read, the broker has none of them
                 after-produce   the broker has them, their rows are not deleted
-                delete          rows are deleted, not committed
+                delete          rows are deleted
     sender      before-data     `sending` is committed, the mail server has nothing
                 after-data      the mail server took the letter, nobody here knows it yet
 """
