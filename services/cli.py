@@ -17,6 +17,7 @@ COMMANDS = {
     "channel": ("services.intake.cli_hooks:channel", "keys of the channels that call REST"),
     "reconcile": ("services.intake.cli:reconcile", "seen = accepted + duplicate + not a complaint + quarantined + gap"),
     "mail": ("services.intake.cli_mail:mails", "look at mail that began nothing: spam, quarantine, automatic answers"),
+    "purge": ("services.intake.cli_purge:purge", "erase what has lived its time, and hold what must stay"),
     "policy": ("services.escalation.cli:policy", "check policy packs, and see which open complaints one would change"),
     "calendar": ("services.escalation.cli:calendar", "reckon with business time"),
     "letter": ("services.notifier.cli:letter", "lint and preview letters"),

@@ -1,6 +1,7 @@
 """Intake, composed."""
 
 from datetime import timedelta
+from functools import partial
 
 from shared.base.loops import Loop
 from shared.base.runtime import Service
@@ -11,10 +12,10 @@ from shared.deliver.http import Poster, networks
 from shared.deliver.webhooks import Target, Webhooks
 from shared.spine.spine import Spine
 
-from . import identity, lmtp
+from . import identity, lmtp, purge
 from .accounting import FIGURES
 from .admission import Admission
-from .api import Desk, agent, bodies, channels, complaints, directory, mails, pages, tracking
+from .api import Desk, agent, bodies, channels, complaints, directory, links, mails, pages, tracking
 from .api.site import FORM_BODY, Site
 from .coalescer import Coalescer
 from .conversation import Conversation
@@ -23,6 +24,7 @@ from .forms import FORMS
 from .handlers import HANDLERS
 from .imap import address
 from .keys import ChannelKeys
+from .linker import Linker
 from .links import Links
 from .mailboxes import Fetcher
 from .mailroom import Mailroom
@@ -91,7 +93,7 @@ def build(settings: Settings) -> Service:
     )
     desk = desk_of(settings, spine)
     keys = ChannelKeys(spine.db, per_minute=settings.key_per_minute)
-    site = Site(desk)
+    site, linker = Site(desk), Linker(spine.work)
     web = web_app(
         "intake",
         [
@@ -102,6 +104,7 @@ def build(settings: Settings) -> Service:
             pages.router(desk, site),
             tracking.router(desk, site),
             agent.router(desk, site),
+            links.router(desk, site, linker),
         ],
         auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
         ready=spine.ready,
@@ -130,6 +133,8 @@ def build(settings: Settings) -> Service:
         *mail_loops(settings, desk),
         Loop("coalescer", desk.coalescer.run, stall_after=120),
         Loop("call sweep", desk.switchboard.run),
+        Loop("purge", partial(purge.run, spine.db), stall_after=600),
+        Loop("links", linker.run),
         Loop("webhooks", Webhooks(spine.db, poster, target).run, stall_after=180),
     ]
     return Service("intake", settings, web, [*spine.loops(), *own], spine.opened, closed)

@@ -229,6 +229,13 @@ link = Table(
     Column("decided_at", _time),
     Column("decided_by", Text),
 )
+# The order that a complaint is about, in one written form.
+matter = Table(
+    "matter",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("order_ref", Text, nullable=False),
+)
 # How far a loop that reads complaints in their order has come.
 progress = Table(
     "progress",

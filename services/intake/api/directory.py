@@ -1,16 +1,16 @@
 """The customer directory, and the account of what was seen and kept."""
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.intake import identity
 from services.intake.identity import Contact
 from services.intake.requests import DirectoryIn, DirectoryLine
-from services.intake.store import reconciliation
+from services.intake.store import probes, reconciliation
 from shared.base.errors import Problem
 from shared.base.security import allow
 
@@ -74,6 +74,13 @@ def router(desk: Desk) -> APIRouter:
         if contact is None:
             raise wrong("/phone" if email is None else "/email", "cannot be read")
         return await desk.directory.find(contact)
+
+    @api.get("/v1/probes")
+    @allow("quality", "auditor")
+    async def revealed(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[dict[str, Any]]:
+        """Pipeline probes, and mystery customers whose complaint has ended."""
+        async with desk.work.db.read() as tx:
+            return await probes.revealed(tx, limit)
 
     @api.get("/v1/reconciliation")
     @allow("channel", "lead", "manager", "auditor", "quality", "ops", "service")

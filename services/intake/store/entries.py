@@ -14,17 +14,21 @@ from services.intake.identity import Contact
 from shared.base import sql
 
 # The customer of each contact with what matters at receipt, and the transaction's time in any case. Only complaints
-# count, and no probes.
+# count, and no probes; those of a customer who was confirmed to be the same person count too.
 _SNAPSHOTS = sql.Statement(
     "SELECT now() AS now, s.* FROM (SELECT) AS always LEFT JOIN ("
     "SELECT k.kind, k.value, cu.customer_id, cu.tier, cu.language, cu.relation, cu.person, "
-    "(SELECT count(*) FROM complaint n WHERE n.customer_id = cu.customer_id AND n.kind = 'complaint' "
+    "(SELECT count(*) FROM complaint n WHERE n.customer_id = ANY(array_append(ARRAY("
+    "  SELECT CASE WHEN l.one = cu.customer_id THEN l.other ELSE l.one END FROM link l WHERE l.kind = 'customer' "
+    "  AND l.state = 'confirmed' AND (l.one = cu.customer_id OR l.other = cu.customer_id)), cu.customer_id)) "
+    " AND n.kind = 'complaint' "
     " AND n.probe IS NULL AND n.received_at > now() - interval '12 months') AS complaints_12m, "
     "last.handler_id, last.cause "
     "FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS u(kind, value) "
     "JOIN contact k ON k.kind = u.kind AND k.value = u.value JOIN customer cu ON cu.customer_id = k.customer_id "
     "LEFT JOIN LATERAL (SELECT tr.handler_id, tr.cause FROM complaint c JOIN tracking tr "
-    " ON tr.complaint_id = c.complaint_id WHERE c.customer_id = cu.customer_id ORDER BY c.received_at DESC LIMIT 1"
+    " ON tr.complaint_id = c.complaint_id WHERE c.customer_id = cu.customer_id AND c.probe IS NULL "
+    " ORDER BY c.received_at DESC LIMIT 1"
     ") last ON true) s ON true"
 )
 _REPLAYED = sql.Statement(
