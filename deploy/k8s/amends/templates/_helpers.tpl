@@ -216,7 +216,7 @@ dict "root" $ "service" name. Mounted under /etc/amends.
 {{/* Paths of each service that may be published, as JSON; "/" is that page alone. Health and metrics stay inside. */}}
 {{- define "amends.published" -}}
 {
-  "intake": ["/", "/v1", "/complain", "/comment", "/quick", "/promise", "/track", "/static", "/openapi.json"],
+  "intake": ["/", "/v1", "/complain", "/comment", "/quick", "/promise", "/track", "/agent", "/static", "/openapi.json"],
   "routing": ["/v1", "/desk", "/static", "/openapi.json"],
   "escalation": ["/v1", "/static", "/openapi.json"],
   "notifier": ["/v1", "/letters", "/static", "/openapi.json"]

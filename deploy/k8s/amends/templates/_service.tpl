@@ -15,6 +15,9 @@
       "AMENDS_API_POOL" .own.pools.api
       "AMENDS_SHUTDOWN_GRACE" $root.Values.pod.shutdownSeconds
 -}}
+{{- if eq .service "intake" -}}
+{{- $_ := set $plain "AMENDS_ESCALATION_URL" (printf "http://%s-escalation:8000" (include "amends.prefix" $root)) -}}
+{{- end -}}
 {{- range $name, $value := .own.settings -}}
 {{- $_ := set $plain (printf "AMENDS_%s" (upper $name)) $value -}}
 {{- end -}}
