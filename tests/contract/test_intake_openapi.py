@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode, openapi
 
@@ -22,6 +23,18 @@ EXAMPLES = settings(
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
+
+
+@schemathesis.serializer("message/rfc822")
+def mail(_: Any, value: Any) -> bytes:
+    """A mail is whatever bytes it is."""
+    return str(value).encode("utf-8", "replace")
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: Any, value: Any) -> bytes:
+    """One line; what is no JSON is sent as it is."""
+    return json.dumps(value).encode() + b"\n" if isinstance(value, dict) else mail(_, value)
 
 
 def try_everything(address: str, headers: dict[str, str], mode: GenerationMode) -> tuple[set[int], list[str]]:
@@ -50,6 +63,8 @@ async def test_no_request_makes_a_5xx(database: Callable[..., Database], mode: G
     async with running(database()) as intake, served(intake.service.web) as address:
         await intake.post(complaint())
         callers: dict[str, Any] = {"channel": intake.bearer(), "lead": intake.staff("lead")}
+        if not FULL:
+            callers.pop("lead" if mode is GenerationMode.POSITIVE else "channel")
         for role, headers in callers.items():
             seen, worst = await asyncio.to_thread(try_everything, address, headers, mode)
             assert worst == [], f"{role}: {json.dumps(worst, indent=1)}"
