@@ -12,6 +12,7 @@ import pytest
 from services.intake.handlers import HANDLERS
 from services.intake.model import Case
 from services.intake.store.cases import Store
+from shared.base.security import COOKIE
 from shared.events import escalation, notifier, routing
 from shared.events.common import ClockView, Staff, Text
 from shared.events.envelope import Event
@@ -129,4 +130,7 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(intake: Intak
         wrong += await look(page, f"{base}/track/AM-7K2M9Q4T17", "unlock")
         wrong += await look(page, base + await story(intake, work), "track")
         wrong += await look(page, base + await story(intake, work, decided=True), "answered")
+        staff = {COOKIE: intake.staff("handler", "Kim").get("Authorization", "").removeprefix("Bearer ")}
+        wrong += await look(page, f"{base}/agent?q=ada+ex", "agent", cookies=staff)
+        wrong += await look(page, f"{base}/agent/links", "links", cookies=staff)
         assert wrong == []
