@@ -85,7 +85,7 @@ def build(settings: Settings) -> Service:
     web = web_app(
         "escalation",
         api.routers(spine, store, Commands(book)),
-        auth=Authenticator(settings.token_key.get_secret_value()),
+        auth=Authenticator(*settings.token_keys),
         ready=spine.ready,
     )
     return Service("escalation", settings, web, spine.loops(), opened, spine.closed)

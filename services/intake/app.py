@@ -46,7 +46,7 @@ VIEW_LINGER = 0.25
 def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
     """Everything that the routes call."""
     key = settings.token_key.get_secret_value()
-    links = Links(key, settings.public_url, settings.link_days)
+    links = Links(key, settings.public_url, settings.link_days, settings.token_keys[1:])
     admission = Admission(settings.deployment_id, links, settings.default_tier, timedelta(days=settings.keep_days))
     parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
@@ -106,7 +106,7 @@ def build(settings: Settings) -> Service:
             agent.router(desk, site),
             links.router(desk, site, linker),
         ],
-        auth=Authenticator(settings.token_key.get_secret_value(), keys.lookup),
+        auth=Authenticator(*settings.token_keys, lookup=keys.lookup),
         ready=spine.ready,
         routes=[complaints.route(desk)],
         body_limit=settings.max_body,

@@ -7,6 +7,7 @@ what somebody without e-mail and phone is given.
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,10 +15,13 @@ _BASE = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Links:
-    """Makes and checks links to `{public_url}/track/{reference}`; a link is good for `days`."""
+    """Makes and checks links to `{public_url}/track/{reference}`; a link is good for `days`.
 
-    def __init__(self, key: str, public_url: str, days: int) -> None:
-        self._key = hashlib.sha256(b"amends tracking links\x00" + key.encode()).digest()
+    What a key of `before` has made is still good.
+    """
+
+    def __init__(self, key: str, public_url: str, days: int, before: Sequence[str] = ()) -> None:
+        self._keys = [hashlib.sha256(b"amends tracking links\x00" + each.encode()).digest() for each in (key, *before)]
         self._base, self._life = public_url.rstrip("/"), timedelta(days=days)
 
     def url(self, reference: str, issued: datetime, edition: int = 0) -> str:
@@ -27,7 +31,7 @@ class Links:
     def token(self, reference: str, issued: datetime, edition: int = 0) -> str:
         """What opens the complaint, as it stands in a link."""
         until = int((issued + self._life).timestamp())
-        return f"{_short(until)}.{self._signature(reference, until, edition)}"
+        return f"{_short(until)}.{self._signature(reference, until, edition, self._keys[0])}"
 
     def valid(self, reference: str, token: str, now: datetime, edition: int = 0) -> bool:
         """Whether the token of a link opens this complaint now."""
@@ -35,19 +39,29 @@ class Links:
         if not 1 <= len(expiry) <= 9 or any(char not in _BASE for char in expiry):
             return False
         until = int(expiry, 36)
-        good = hmac.compare_digest(self._signature(reference, until, edition).encode(), signature.encode())
+        made = [self._signature(reference, until, edition, key) for key in self._keys]
+        good = any(hmac.compare_digest(one.encode(), signature.encode()) for one in made)
         return good and now.astimezone(UTC).timestamp() < until
 
     def pin(self, complaint_id: UUID) -> str:
         """The six digits that stand for a contact when a complaint has none."""
-        return f"{int.from_bytes(self._mac(b'pin' + complaint_id.bytes)[:8], 'big') % 1_000_000:06d}"
+        return self._pin(complaint_id, self._keys[0])
 
-    def _signature(self, reference: str, until: int, edition: int) -> str:
+    def is_pin(self, complaint_id: UUID, given: str) -> bool:
+        """Whether these are its digits."""
+        made = [self._pin(complaint_id, key) for key in self._keys]
+        return any(hmac.compare_digest(one.encode(), given.encode()) for one in made)
+
+    def _pin(self, complaint_id: UUID, key: bytes) -> str:
+        return f"{int.from_bytes(_mac(b'pin' + complaint_id.bytes, key)[:8], 'big') % 1_000_000:06d}"
+
+    def _signature(self, reference: str, until: int, edition: int, key: bytes) -> str:
         later = f" {edition}" if edition else ""
-        return self._mac(f"link {reference} {until}{later}".encode())[:15].hex()
+        return _mac(f"link {reference} {until}{later}".encode(), key)[:15].hex()
 
-    def _mac(self, message: bytes) -> bytes:
-        return hashlib.blake2b(message, key=self._key, digest_size=20).digest()
+
+def _mac(message: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(message, key=key, digest_size=20).digest()
 
 
 def _short(number: int) -> str:

@@ -44,9 +44,12 @@ def _check(values: list[int]) -> int:
 
 def new() -> str:
     """A fresh reference, for example `AM-7K2M9Q4T1C`. Uniqueness is the table's business."""
-    bits = secrets.randbits(5 * _LENGTH)
-    values = [bits >> 5 * n & 31 for n in range(_LENGTH)]
-    return PREFIX + "".join(ALPHABET[v] for v in values) + ALPHABET[_check(values)]
+    while True:
+        bits = secrets.randbits(5 * _LENGTH)
+        values = [bits >> 5 * n & 31 for n in range(_LENGTH)]
+        code = "".join(ALPHABET[v] for v in values) + ALPHABET[_check(values)]
+        if "XX" not in code:  # in a letter it would be taken for a place that somebody forgot to fill
+            return PREFIX + code
 
 
 def parse(text: str) -> str | None:

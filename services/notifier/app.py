@@ -106,7 +106,7 @@ def build(settings: Settings) -> Service:
     web = web_app(
         "notifier",
         api.routers(spine, reading, debts, writer, rules, lambda row: printed(row, writer, settings)),
-        auth=Authenticator(settings.token_key.get_secret_value()),
+        auth=Authenticator(*settings.token_keys),
         ready=spine.ready,
     )
     loops = [*spine.loops(), *sender.loops()]

@@ -37,7 +37,7 @@ def build(settings: Settings) -> Service:
     )
     rounds = Rounds(spine, store, policy)
     desk = Desk(spine, store, policy, offers, wake=rounds.wake)
-    auth = Authenticator(settings.token_key.get_secret_value())
+    auth = Authenticator(*settings.token_keys)
     return Service(
         name="routing",
         settings=settings,

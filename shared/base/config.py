@@ -52,6 +52,9 @@ class ServiceSettings(KafkaAccess):
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database, the service's own role")
     deployment_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Names this installation; never changes")
     token_key: SecretStr = Field(min_length=32, description="Key that signs the bearer tokens of people and services")
+    token_key_before: SecretStr | None = Field(
+        None, min_length=32, description="The key before that one: what it signed stays good as long as it stands here"
+    )
     public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
     time_zones: dict[str, str] = Field(
         {"zh": "Asia/Shanghai", "en": "Europe/London"},
@@ -75,6 +78,12 @@ class ServiceSettings(KafkaAccess):
     tracing: str | None = Field(None, description="Collector of traces, http://host:4318; without it there are none")
     tracing_share: float = Field(1.0, ge=0, le=1, description="Share of the traces that begin here and are kept")
     shutdown_grace: float = Field(25.0, description="How long a stop may take")
+
+    @property
+    def token_keys(self) -> tuple[str, ...]:
+        """The key that signs, and then the one before it, if what that one signed is still good."""
+        keys = (self.token_key, self.token_key_before)
+        return tuple(key.get_secret_value() for key in keys if key)
 
     @field_validator("time_zones")
     @classmethod

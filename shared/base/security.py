@@ -32,15 +32,15 @@ Lookup = Callable[[str], Awaitable[Caller | None]]
 
 
 class Authenticator:
-    """Turns a bearer token into a Caller: signed tokens of people and services, then the service's own `lookup`."""
+    """Turns a bearer token into a Caller: tokens that one of `keys` signed, then the service's own `lookup`."""
 
-    def __init__(self, key: str, lookup: Lookup | None = None) -> None:
-        self._key, self._lookup = key, lookup
+    def __init__(self, *keys: str, lookup: Lookup | None = None) -> None:
+        self._keys, self._lookup = keys, lookup
 
     async def caller(self, token: str) -> Caller | None:
         """The caller, or None when the token is not valid (any more)."""
         if token.count(".") == 2:
-            return verify(token, self._key)
+            return next(filter(None, (verify(token, key) for key in self._keys)), None)
         return await self._lookup(token) if self._lookup else None
 
 

@@ -40,6 +40,6 @@ def build(settings: ServiceSettings) -> Service:
     spine = Spine(
         settings, service="escalation", store=ledger.Store(), handlers=handlers.table(), on_timer=handlers.on_timer
     )
-    auth = Authenticator(settings.token_key.get_secret_value())
+    auth = Authenticator(*settings.token_keys)
     web = web_app("escalation", [], auth=auth, ready=spine.ready)
     return Service("escalation", settings, web, spine.loops(), spine.opened, spine.closed)

@@ -9,9 +9,9 @@
 {{- if .Values.fullnameOverride -}}
 {{ .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name -}}
-{{ .Release.Name | trunc 38 | trimSuffix "-" }}
+{{ .Release.Name | trunc 36 | trimSuffix "-" }}
 {{- else -}}
-{{ printf "%s-%s" .Release.Name $name | trunc 38 | trimSuffix "-" }}
+{{ printf "%s-%s" .Release.Name $name | trunc 36 | trimSuffix "-" }}
 {{- end -}}
 {{- end }}
 

@@ -33,6 +33,7 @@
 {{- $_ := set $plain "AMENDS_LMTP_PORT" 2424 }}
 {{- end }}
 {{- end }}
+{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_TOKEN_KEY_BEFORE" "ref" $root.Values.tokens.keyBeforeRef "optional" true) }}
 {{- if eq .service "notifier" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_SMTP_URL" "ref" $root.Values.smtp.urlRef) }}
 {{- end }}
