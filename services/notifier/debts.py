@@ -20,6 +20,9 @@ from .writer import Writer
 
 # What no lead may wave through: somebody else's data, a wrong recipient, a wrong amount, a missing right.
 NEVER_OVERRIDDEN = frozenset({"G5", "G7", "C5", "G11"})
+# What goes to many at once is read by a second person first.
+APPROVED_ONLY = frozenset({"bulk_notice"})
+HELD_BULK = "a notice to many goes out after a lead, a manager or an approver has approved it"
 HELD_T0 = "danger to life is possible: a person has to approve every automatic letter"
 
 
@@ -66,6 +69,9 @@ class Debts:
         try:
             if facts.level == "T0" and row.automatic and not approved:
                 raise LetterBlocked(HELD_T0)
+            if row.kind in APPROVED_ONLY and not approved:
+                self.writer.write(row, facts, now)
+                raise LetterBlocked(HELD_BULK)
             self.writer.write(row, facts, now)
             if (over := approvals.above(row, self.policy)) and not approved:
                 yield Arm(approvals.timer(row.id), at=approvals.asked(row, over, self.policy, now))

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notifier import language as languages
-from services.notifier import policy, promises
-from services.notifier.debts import Debts
+from services.notifier import policy, promises, specimens
+from services.notifier.debts import HELD_BULK, Debts
 from services.notifier.handlers import Notifier
 from services.notifier.letter import Commitment
 from services.notifier.lint import Linter
@@ -331,3 +331,19 @@ def test_events_of_an_unknown_complaint_owe_nothing() -> None:
     story = Story().tell(c.triaged(), c.decided(), c.breached(), c.withdrawn(), c.replied("Hello"))
     assert story.matter.letters == []
     assert list(story.notifier.on_timer(story.matter, Timer(COMPLAINT, "ack", story.now, 1), story.now)) == []
+
+
+def test_a_notice_to_many_waits_for_a_second_person() -> None:
+    story = begun().tell(c.assigned())
+    facts, debts = story.matter.facts, story.notifier.debts
+    assert facts is not None
+    inputs = specimens.row("en", "bulk_notice").inputs
+    story.apply(debts.owe(story.matter, facts, uuid4(), "bulk_notice", story.now, inputs=inputs, by_person="ben"))
+    row = story.letter("bulk_notice")
+    assert (row.state, row.reason) == ("blocked", HELD_BULK)
+    assert row.text
+    for who, lead in (("ben", True), ("somebody", False)):
+        with pytest.raises(Problem):
+            list(debts.approve(story.matter, row.id, who, lead=lead, now=story.now))
+    story.apply(debts.approve(story.matter, row.id, "grace", lead=True, now=story.now))
+    assert row.state == "ready"
