@@ -17,7 +17,7 @@ from shared.events.intake import CustomerReplied
 from shared.spine import unit as units
 from shared.spine.consume import Consumer
 from shared.spine.relay import Relay
-from shared.spine.unit import Origin, Stream, Unit, Work
+from shared.spine.unit import Stream, Unit, Work
 
 _UNLOCKED = text(
     "WITH made AS (INSERT INTO stream (complaint_id, sequence, stalled) SELECT id, 0, false "
@@ -69,8 +69,8 @@ def lock_left_out() -> None:
 
     made = Work.__init__
 
-    def with_slow_store(self: Work[Any], db: Database, store: Any, origin: Origin) -> None:
-        made(self, db, _Slow(store), origin)
+    def with_slow_store(self: Work[Any], db: Database, store: Any, *more: Any, **named: Any) -> None:
+        made(self, db, _Slow(store), *more, **named)
 
     Unit._lock = read_only  # type: ignore[method-assign]
     Work.__init__ = with_slow_store  # type: ignore[method-assign]
