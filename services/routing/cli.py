@@ -9,6 +9,8 @@ import typer
 
 from . import policy as policies
 from . import states
+from .simulation import report, simulator
+from .simulation import scenario as scenarios
 from .triage import Triage, load_rules
 
 route = typer.Typer(no_args_is_help=True, help="What routing would decide, without a server.")
@@ -47,6 +49,26 @@ def triage(
 def show_states() -> None:
     """The case's state table, as docs/routing.md holds it."""
     print(states.table_markdown(), end="")
+
+
+@route.command()
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, or the name of a shipped one")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line of the result")] = False,
+    customers: Annotated[int | None, typer.Option(help="Count so many instead", min=100, max=5_000_000)] = None,
+) -> None:
+    """Waits and broken promises of simulated arrivals under the product's own matching. Exit 2: no such scenario."""
+    try:
+        given = scenarios.read(scenario)
+    except scenarios.ScenarioError as problem:
+        _fail(str(problem))
+    if customers:
+        given = given.model_copy(update={"customers": customers, "warm_up": customers // 10})
+    if not as_json:
+        print(report.heading(given))
+    for load, variant in given.runs():
+        outcome = simulator.simulate(given, variant, load)
+        print(report.as_json(load, variant, outcome) if as_json else report.lines(load, variant, outcome), flush=True)
 
 
 def _policy(path: Path | None) -> policies.Policy:
