@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
     max_body: int = Field(8 << 20, description="Largest JSON body")
     max_mail: int = Field(50 << 20, description="Largest mail")
     accept_queue: int = Field(2048, ge=1, description="Posts that may wait for their transaction; more get 503")
-    mail_workers: int = Field(1, ge=1, le=64, description="Processes that parse mail")
+    mail_workers: int = Field(2, ge=1, le=64, description="Processes that parse mail")
     mail_seconds: float = Field(
         5.0, gt=0, description="Waiting time for one mail of up to 8 MiB; larger ones have more"
     )

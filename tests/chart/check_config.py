@@ -107,9 +107,12 @@ def test_ports_have_names_that_exist(case: str) -> None:
     docs = rendered(case)
     for deployment in of_kind(docs, "Deployment"):
         container = deployment["spec"]["template"]["spec"]["containers"][0]
-        assert {p["name"]: p["containerPort"] for p in container["ports"]} == {"http": 8000}
+        lmtp = case == "full" and component(deployment) == "intake"
+        ports = {"http": 8000, **({"lmtp": 2424} if lmtp else {})}
+        assert {p["name"]: p["containerPort"] for p in container["ports"]} == ports
     for service in of_kind(docs, "Service"):
-        assert [(p["port"], p["targetPort"]) for p in service["spec"]["ports"]] == [(8000, "http")]
+        told = {"http": 8000, **({"lmtp": 24} if case == "full" and component(service) == "intake" else {})}
+        assert {p["targetPort"]: p["port"] for p in service["spec"]["ports"]} == told
 
 
 def published(case: str) -> dict[str, list[str]]:

@@ -30,6 +30,7 @@ CHANGES: dict[str, Any] = {
     "kafka.topicBy": "none",
     "kafka.security": "SSL",
     "kafka.sasl.mechanism": "PLAIN",
+    "mail.lmtp.enabled": False,
     "policies.escalation": {"another.yaml": "a: b"},
     "defaults.autoscaling.by": "keda",
     "defaults.autoscaling.min": 1,

@@ -185,3 +185,18 @@ async def shared_mail(migrated_template, postgres, server_keys) -> AsyncIterator
     async with running(Database(name, url, server_keys), trusted_gateways=["mx.example.net"]) as made:
         yield made
     postgres.drop_database(name)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("unit", [b"Nobody refunds me.\n", b"\n", b"\x00"], ids=["words", "lines", "NUL"])
+async def test_fifty_megabytes_get_an_outcome_too(shared_mail: Intake, unit: bytes) -> None:
+    raw = b"From: a@example.com\nMessage-ID: <%s@large>\n\n" % uuid4().hex.encode() + unit * (50_000_000 // len(unit))
+    answer = await shared_mail.mail(raw)
+    assert answer.status_code in (201, 202), answer.text
+    raw_id = answer.json()["raw_id"]
+    for _ in range(1200):
+        [row] = await shared_mail.rows("SELECT outcome FROM mail WHERE raw_id = :id", id=raw_id)
+        if row.outcome:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("no outcome")
