@@ -71,7 +71,7 @@ class Review:
             "outcome": one.outcome,
             "reason": one.reason or "",
             "rescued_by": one.rescued_by,
-            "size": len(one.content),
+            "size": one.size,
             "from": mail.sender,
             "subject": mail.subject,
             "beginning": mail.text[:BEGINNING],

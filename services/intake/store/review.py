@@ -9,8 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 OUTCOMES = ("quarantined", "spam", "auto_reply", "bounce")
+# The beginning is enough to look at: a hundred mails of spam may be a hundred times fifty megabytes.
 _COLUMNS = (
-    "SELECT m.raw_id, m.source, m.seen_at, m.outcome, m.reason, m.rescued_by, r.content "
+    "SELECT m.raw_id, m.source, m.seen_at, m.outcome, m.reason, m.rescued_by, length(r.content) AS size, "
+    "substring(r.content FROM 1 FOR 262144) AS content "
     "FROM mail m JOIN raw_mail r ON r.sha256 = m.sha256 "
 )
 # Ordered by a hash of id and day: nobody chooses what is looked at, and everybody looks at the same.
@@ -38,7 +40,7 @@ _RESCUE = text(
 
 
 class Doubtful(NamedTuple):
-    """A mail with its bytes, and what became of it."""
+    """A mail with its first bytes, and what became of it. `size` is that of the whole mail."""
 
     raw_id: UUID
     source: str
@@ -46,6 +48,7 @@ class Doubtful(NamedTuple):
     outcome: str | None
     reason: str | None
     rescued_by: str | None
+    size: int
     content: bytes
 
 
@@ -80,5 +83,5 @@ async def rescue(tx: AsyncConnection, raw_id: UUID, by: str, life: timedelta) ->
 
 def _doubtful(row: Any) -> Doubtful:
     return Doubtful(
-        row.raw_id, row.source, row.seen_at, row.outcome, row.reason, row.rescued_by, bytes(row.content)
+        row.raw_id, row.source, row.seen_at, row.outcome, row.reason, row.rescued_by, row.size, bytes(row.content)
     )  # fmt: skip
