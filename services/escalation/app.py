@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import get_args
 
 from shared.base.errors import Refused
+from shared.base.loops import Loop
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.calendars import CalendarError, Calendars, load_calendars
+from shared.deliver.http import Poster, networks
+from shared.deliver.webhooks import Target, Webhooks
 from shared.events.common import Language
 from shared.spine.spine import Spine
 
@@ -20,6 +23,7 @@ from .commands import Commands
 from .document import Faulty
 from .handlers import Escalation
 from .model import Case
+from .pages import TARGET, OnCall
 from .settings import Settings
 from .standing import FIGURES
 from .store import Store
@@ -63,7 +67,8 @@ def build(settings: Settings) -> Service:
     calendars, texts = read_data(settings)
     book = PolicyBook(calendars)
     _warm(calendars, texts)
-    store, escalation = Store(book), Escalation(book)
+    on_call = _on_call(settings)
+    store, escalation = Store(book, on_call), Escalation(book)
     spine: Spine[Case] = Spine(
         settings,
         service="escalation",
@@ -88,4 +93,23 @@ def build(settings: Settings) -> Service:
         auth=Authenticator(*settings.token_keys),
         ready=spine.ready,
     )
-    return Service("escalation", settings, web, spine.loops(), opened, spine.closed)
+    poster = Poster(allowed=networks(settings.on_call_networks))
+
+    async def target(name: str) -> Target | None:
+        return Target(on_call.url, on_call.secret) if on_call and name == TARGET else None
+
+    async def closed() -> None:
+        await poster.close()
+        await spine.closed()
+
+    paging = Loop("paging", Webhooks(spine.db, poster, target).run, stall_after=180)
+    return Service("escalation", settings, web, [*spine.loops(), paging], opened, closed)
+
+
+def _on_call(settings: Settings) -> OnCall | None:
+    secret = settings.on_call_secret.get_secret_value()
+    if settings.on_call_url is None:
+        return None
+    if settings.on_call_format == "webhook" and len(secret) < 16:
+        raise Refused("AMENDS_ON_CALL_SECRET: at least 16 characters, or nobody can tell our webhooks from others")
+    return OnCall(settings.on_call_url, secret, settings.on_call_format)

@@ -282,7 +282,8 @@ class Escalation:
 def _told_by(case: Case, kind: str) -> list[Times]:
     """The facts that a letter of a kind is one of: each is an update, some are more."""
     more = {
-        "acknowledgement": case.acknowledged, "resolution": case.resolutions, "call_summary": case.summaries,
-        "reopening": case.reopenings, "holding": case.holdings,
+        "acknowledgement": case.acknowledged, "call_summary": case.summaries, "reopening": case.reopenings,
+        "holding": case.holdings, "resolution": case.resolutions, "summary_resolution": case.resolutions,
+        "final": case.resolutions,
     }.get(kind)  # fmt: skip
     return [case.letters] if more is None else [case.letters, more]

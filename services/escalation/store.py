@@ -6,16 +6,18 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
+from shared.deliver import webhooks
 
 from . import rows
 from . import tables as t
 from .book import Edition, PolicyBook, in_force_from
 from .checks import check
 from .model import Case, RungRow
+from .pages import OnCall, owed
 from .policy import Pack
 from .stages import mark_of, stages
 
@@ -67,8 +69,8 @@ _POLICY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.polic
 class Store:
     """How escalation remembers. The book of policies is brought up to date by every load."""
 
-    def __init__(self, book: PolicyBook) -> None:
-        self.book = book
+    def __init__(self, book: PolicyBook, on_call: OnCall | None = None) -> None:
+        self.book, self.on_call = book, on_call
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases with their clocks: two statements, one more after a policy was stored."""
@@ -100,6 +102,8 @@ class Store:
         await sql.upsert(tx, t.stage, stages)
         reached = {rung.id: rows.rung_row(case.complaint_id, rung) for case in cases for rung in case.rungs}
         await sql.upsert(tx, t.rung, list(reached.values()))
+        if pages := [page for case in cases for page in (owed(case, self.on_call) if self.on_call else ())]:
+            await webhooks.owe(tx, pages, (await tx.execute(select(func.now()))).scalar_one())
 
     def _changed_stages(self, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
         for case in cases:

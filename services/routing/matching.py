@@ -107,7 +107,7 @@ def waiting_of(case: Case, policy: Policy, now: datetime) -> Waiting:
         rank=case.rank,
         order_at=order_at(case, policy),
         since=case.waiting_since or case.received_at or now,
-        tier=policy.tier(case.tier),
+        tier=policy.tier(case.served_as or case.tier),
         language=case.language,
         skills=tuple((s, m) for s, m in case.skills),
         excluded=frozenset(excluded),

@@ -154,6 +154,7 @@ class Case:
     decided_by: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     raised: bool = False
+    served_as: str | None = None  # the ladder wants somebody who serves this tier
 
     waiting_since: datetime | None = None
     exclusions: dict[str, datetime] = field(default_factory=dict)

@@ -108,7 +108,7 @@ class Owed:
     id: UUID
     target: str
     event: str
-    body: dict[str, Any]
+    body: dict[str, Any] | list[Any]
     about: UUID | None = None
 
 

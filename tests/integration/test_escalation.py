@@ -1,6 +1,7 @@
 """Escalation on a real PostgreSQL and a real Kafka: from an event to a breach, over HTTP, across replicas."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,14 +22,17 @@ from services.escalation.metrics import OUTCOME
 from services.escalation.settings import Settings
 from services.escalation.store import Store
 from shared.base.db import Database as Pools
+from shared.base.errors import Refused
 from shared.base.runtime import Service, Supervisor
 from shared.base.security import Role, issue
 from shared.calendars import builtin
+from shared.deliver import signing
 from shared.events.envelope import source_of
 from shared.spine import totals
 from shared.spine.effects import Emit
 from shared.spine.spine import Spine
 from tests.support import lives, spines
+from tests.support.receiver import receiver
 from tests.support.servers import DEPLOYMENT, Database
 
 KEY = "k" * 32
@@ -92,23 +96,23 @@ World = Callable[..., Any]
 def world(database: Callable[..., Database], kafka: Kafka, topic: str, tmp_path: Path) -> World:
     made = database()
 
-    def configured(pack: str = SHORT) -> Settings:
+    def configured(pack: str = SHORT, **more: Any) -> Settings:
         path = tmp_path / "house.yaml"
         path.write_text(pack, encoding="utf-8")
         return Settings(
             database_url=made.url("escalation"), deployment_id=DEPLOYMENT, kafka_bootstrap=kafka.bootstrap,
-            topic=topic, token_key=KEY, session_timeout=2, escalation_packs=path,
+            topic=topic, token_key=KEY, session_timeout=2, escalation_packs=path, **more,
         )  # fmt: skip
 
     @asynccontextmanager
-    async def start(pack: str = SHORT, replicas: int = 1) -> AsyncIterator[Running]:
+    async def start(pack: str = SHORT, replicas: int = 1, **more: Any) -> AsyncIterator[Running]:
         source = Spine(
             spines.settings(made, "intake", kafka.bootstrap, topic), service="intake", store=spines.Nothing(),
             handlers={},
         )  # fmt: skip
         pools = Pools(made.admin_url, "escalation", work_pool=2, api_pool=1)
         async with spines.running(source, loops=["prune", "relay"]):
-            services = [build(configured(pack)) for _ in range(replicas)]
+            services = [build(configured(pack, **more)) for _ in range(replicas)]
             supervisors = [Supervisor(s) for s in services]
             tasks = [asyncio.create_task(s.run()) for s in supervisors]
             try:
@@ -465,3 +469,47 @@ async def test_what_lasts_longer_than_past_ones_of_its_kind_is_listed_before_any
             assert found[0]["lasts"] == pytest.approx(40 * 60, abs=60)
             due = (await client.get("/v1/due?within=1h")).json()
         assert str(slow) in {d["complaint_id"] for d in due}, "its acknowledgement, in 20 minutes: not warned yet"
+
+
+PAGED = SHORT.replace("action: notify, to: lead", "action: page, to: manager")
+
+
+@pytest.mark.parametrize("form", ["webhook", "alertmanager"])
+async def test_a_rung_pages_the_on_call_once_signed_and_again_until_it_is_taken(world: World, form: str) -> None:
+    secret = "whsec_of_the_on_call"
+    async with receiver() as phone:
+        phone.answers = [503]
+        more = {"on_call_url": phone.url, "on_call_secret": secret, "on_call_networks": ["127.0.0.0/8"]}
+        async with world(PAGED, on_call_format=form, **more) as w:
+            complaint = uuid4()
+            await w.tell(complaint, lives.received(datetime.now(UTC), tier="top"))
+            waits = "SELECT 1 FROM webhook WHERE state = 'retry'"
+            await spines.eventually(lambda: w.rows(waits), what="the first attempt")
+            async with w.pools.transaction() as tx:
+                await tx.execute(text("UPDATE webhook SET next_try_at = now()"))
+            taken = "SELECT 1 FROM webhook WHERE state = 'sent'"
+            await spines.eventually(lambda: w.rows(taken), what="the second attempt")
+            ((rung,),) = await w.rows("SELECT id FROM rung")
+        first, second = phone.posts
+        assert first.headers["amends-delivery"] == second.headers["amends-delivery"] == str(rung)
+        assert signing.verify(secret.encode(), second.headers["amends-signature"], second.body, datetime.now(UTC))
+        body = json.loads(second.body)
+        if form == "webhook":
+            assert (body["complaint_id"], body["clock"], body["tier"]) == (str(complaint), "first_response", "top")
+        else:
+            (alert,) = body
+            assert alert["labels"]["alertname"] == "AmendsRungReached"
+            assert alert["labels"]["complaint_id"] == str(complaint)
+            assert alert["startsAt"] < alert["endsAt"]
+
+
+def test_a_pager_without_a_secret_or_with_a_wrong_address_is_refused_at_the_start(tmp_path: Path) -> None:
+    base: dict[str, Any] = {
+        "database_url": "postgresql://x", "deployment_id": DEPLOYMENT, "kafka_bootstrap": "127.0.0.1:1",
+        "token_key": KEY,
+    }  # fmt: skip
+    with pytest.raises(Refused, match="AMENDS_ON_CALL_SECRET"):
+        build(Settings(**base, on_call_url="https://pager.example/hook"))
+    for wrong in ("ftp://pager", "pager", "https://user:pw@pager.example"):
+        with pytest.raises(ValueError, match="on_call_url"):
+            Settings(**base, on_call_url=wrong)

@@ -1,6 +1,7 @@
 """Any order of events and commands: no event is poison, no command leaves the table, what is emitted fits the state."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -152,8 +153,26 @@ def test_a_ladder_that_reassigns_gives_the_case_to_somebody_else() -> None:
     case, now = Case(uuid4()), START
     list(HANDLERS[ComplaintReceived](case, _event(case, example(ComplaintReceived), now), now))
     list(OFFERS.transfer(case, ZHANG, None, "first", LEAD, now))
-    rung = example(RungReached).model_copy(update={"action": "reassign"})
+    rung = example(RungReached).model_copy(update={"action": "reassign", "skill": None, "tier": None})
     list(HANDLERS[RungReached](case, _event(case, rung, now), now))
     assert (case.state, case.raised) == ("waiting", True)
     (choice,) = match([waiting_of(case, POLICY, now)], [ZHANG, WANG], now, POLICY).assignments
     assert choice.handler.id == "wang"
+
+
+def test_a_rung_may_ask_for_somebody_of_a_higher_tier_or_of_another_skill() -> None:
+    cases: list[tuple[dict[str, str], Handler]] = [
+        ({"tier": "top"}, replace(WANG, id="low", tiers=frozenset({"low", "middle"}))),
+        ({"skill": "tax"}, replace(WANG, id="low")),
+    ]
+    for wanted, low in cases:
+        case, now = Case(uuid4()), START
+        list(HANDLERS[ComplaintReceived](case, _event(case, example(ComplaintReceived), now), now))
+        case.tier = "low"
+        list(OFFERS.transfer(case, ZHANG, None, "first", LEAD, now))
+        rung = example(RungReached).model_copy(update={"action": "reassign", "skill": None, "tier": None, **wanted})
+        list(HANDLERS[RungReached](case, _event(case, rung, now), now))
+        fit = replace(WANG, id="fit", skills={**WANG.skills, "tax": 4})
+        (choice,) = match([waiting_of(case, POLICY, now)], [low, fit], now, POLICY).assignments
+        assert choice.handler.id == "fit", wanted
+        assert case.tier == "low", "the customer is who they were"

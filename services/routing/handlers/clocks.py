@@ -44,6 +44,9 @@ def on_retracted(case: Case, event: Event[SlaBreachRetracted], now: datetime) ->
     return iter(())
 
 
+RUNG_SKILL = 3  # of 5: more than knowing the word, less than the best
+
+
 class Ladder:
     """The rungs, as far as they are routing's to climb."""
 
@@ -69,6 +72,7 @@ class Ladder:
             call_lead(case, f"rung:{data.kind}:{data.rung}")
             return
         before = case.handler.id
+        self._want(case, data)
         move(case, "transfer-to-queue")
         release(case, now, exclude_for=self.policy.exclude.reassigned)
         case.note(now, "transferred", SYSTEM, before=before, queue=case.queue, reason=f"rung {data.rung}: {data.kind}")
@@ -78,3 +82,11 @@ class Ladder:
                 from_handler=before, queue=case.queue, by=SYSTEM, reason=f"rung {data.rung} of {data.kind}"
             ),
         )
+
+    def _want(self, case: Case, data: RungReached) -> None:
+        """Somebody who serves a higher tier, or knows another thing: what the rung says."""
+        tiers = self.policy.tiers
+        if data.tier in tiers and tiers.index(data.tier) < tiers.index(self.policy.tier(case.tier)):
+            case.served_as = data.tier
+        if data.skill and data.skill not in dict(case.skills):
+            case.skills = [*case.skills, (data.skill, RUNG_SKILL)]

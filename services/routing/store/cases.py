@@ -104,7 +104,7 @@ class Store:
             "state": case.state,
             "reference": case.reference,
             "queue": case.queue,
-            "tier": wanted.tier,
+            "tier": self.policy.tier(case.tier),
             "severity": case.severity,
             "rank": wanted.rank,
             "order_at": wanted.order_at,
@@ -136,6 +136,7 @@ def digits(phone: str) -> str:
 def _wanted(case: Case) -> dict[str, Any]:
     out = {h: until.isoformat() for h, until in case.exclusions.items()}
     return {
+        "tier": case.served_as,
         "language": case.language,
         "skills": case.skills,
         "excluded": out,

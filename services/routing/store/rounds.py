@@ -79,7 +79,7 @@ def _looked(row: Any, policy: Policy) -> Looked:
         rank=row.rank,
         order_at=row.order_at,
         since=row.waiting_since,
-        tier=row.tier,
+        tier=wanted.get("tier") or row.tier,
         language=wanted["language"],
         skills=tuple((s, m) for s, m in wanted["skills"]),
         excluded=frozenset(out.union(wanted["deciders"])),
