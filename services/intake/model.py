@@ -18,6 +18,10 @@ ENDED: frozenset[str] = frozenset({"closed", "withdrawn", "referred"})
 TIMELINE_LIMIT = 200
 
 
+# Clocks of work among colleagues, and of time that is not ours.
+_BETWEEN_OURSELVES = frozenset({"handoff", "approval", "enquiry", "summary_resolution", "outside_window"})
+
+
 @dataclass(slots=True)
 class Clock:
     """A promised date as escalation last gave it."""
@@ -111,5 +115,6 @@ class Case:
             del self.timeline[1]
 
     def promised(self) -> list[Clock]:
-        """The dates that hold now: clocks that run, the next first."""
-        return sorted((c for c in self.clocks if c.state == "running"), key=lambda c: c.due_at)
+        """The dates that hold now for the customer: clocks that run, the next first. Between ourselves is not told."""
+        told = (c for c in self.clocks if c.state == "running" and c.kind not in _BETWEEN_OURSELVES)
+        return sorted(told, key=lambda c: c.due_at)

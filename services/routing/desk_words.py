@@ -52,6 +52,8 @@ CLOCKS = {
     "remedy": ("补救", "remedy"),
     "approval": ("审批", "approval"),
     "reopened": ("重新处理", "reopened"),
+    "summary_resolution": ("快速办结期", "days for a summary resolution"),
+    "outside_window": ("客户向外部申诉的期限", "the customer's time to go outside"),
 }
 LETTERS = {
     "acknowledgement": ("收到通知", "acknowledgement"),

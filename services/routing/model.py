@@ -13,6 +13,10 @@ Presence = Literal["available", "on_call", "wrap_up", "break", "away"]
 OfferState = Literal["open", "accepted", "declined", "expired", "revoked"]
 
 
+# The acknowledgement is met by a letter of its own; the other two lapse.
+_NO_PERSONS = frozenset({"acknowledgement", "summary_resolution", "outside_window"})
+
+
 @dataclass
 class Offer:
     """A case held for one handler until `expires_at`."""
@@ -199,7 +203,7 @@ class Case:
     @property
     def due_at(self) -> datetime | None:
         """The earliest deadline that a person has to meet; the acknowledgement is met by a letter of its own."""
-        due = [c.due_at for c in self.clocks if c.state == "running" and c.kind != "acknowledgement"]
+        due = [c.due_at for c in self.clocks if c.state == "running" and c.kind not in _NO_PERSONS]
         return min(due, default=None)
 
     @property
