@@ -1,6 +1,6 @@
 """What is wrong with a pack: form first, then contradictions; each with line, key and what would be right."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,11 +23,18 @@ def check(text: str, calendars: Calendars) -> Pack:
     try:
         pack = Pack.model_validate(document.data)
     except ValidationError as error:
-        raise Faulty([_fault(document, e) for e in error.errors(include_url=False, include_input=False)]) from None
+        found = error.errors(include_url=False, include_input=False)
+        raise Faulty([_fault(document, e) for e in found if not _follows(e, found)]) from None
     faults = list(_contradictions(pack, document, calendars))
     if faults:
         raise Faulty(faults)
     return pack
+
+
+def _follows(error: Any, found: Sequence[Any]) -> bool:
+    """Whether a list is only too short because what stands in it is wrong."""
+    inside = (e["loc"] for e in found if e is not error)
+    return error["type"] == "too_short" and any(loc[: len(error["loc"])] == error["loc"] for loc in inside)
 
 
 def _fault(document: Document, error: Any) -> Fault:

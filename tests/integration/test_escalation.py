@@ -13,10 +13,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from sqlalchemy import event, text
+from typer.testing import CliRunner
 
 from deploy.local.kafka import Kafka
 from services.escalation.app import build
 from services.escalation.book import PolicyBook
+from services.escalation.cli import policy
 from services.escalation.handlers import Escalation
 from services.escalation.metrics import OUTCOME
 from services.escalation.settings import Settings
@@ -385,7 +387,19 @@ def _received(case: Any, store: Store) -> Any:
 LONG = SHORT.replace("limit: 1s", "limit: 5h").replace("pack: house", "pack: house\nactive: true")
 
 
-async def test_a_version_is_previewed_and_applied_and_loosens_only_with_flag_and_reason(world: World) -> None:
+def _preview(w: Running, path: Path, text: str) -> str:
+    """The command line's answer."""
+    assert w.service is not None
+    path.write_text(text, encoding="utf-8")
+    url = w.service.settings.database_url.get_secret_value()
+    answer = CliRunner().invoke(policy, ["preview", str(path)], env={"AMENDS_DATABASE_URL": url})
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+async def test_a_version_is_previewed_and_applied_and_loosens_only_with_flag_and_reason(
+    world: World, tmp_path: Path
+) -> None:
     async with world(LONG) as w:
         complaints = [uuid4() for _ in range(3)]
         now = datetime.now(UTC)
@@ -401,6 +415,8 @@ async def test_a_version_is_previewed_and_applied_and_loosens_only_with_flag_and
             assert {c["kind"] for c in seen["clocks"]} == {"first_response"}
             assert (await client.post("/v1/policies/other/preview", content=tighter)).status_code == 422
             assert (await client.post("/v1/policies/nothing/preview")).status_code == 404
+            said = await asyncio.to_thread(_preview, w, tmp_path / "tighter.yaml", tighter)
+            assert said.splitlines()[0] == "house: 3 open complaints; clocks: 3 tightened"
             assert (await client.post("/v1/policies", content=looser)).status_code == 201
             seen = (await client.post("/v1/policies/house/preview")).json()
             assert (seen["tightened"], seen["relaxed"]) == (2, 3)

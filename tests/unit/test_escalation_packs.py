@@ -151,6 +151,13 @@ def test_a_convention_is_told_with_the_deadline() -> None:
     assert said.zh.endswith("；遇休息日顺延至下一工作日 → 截止3月9日17:00")
 
 
+def test_every_wrong_row_is_named_and_nothing_else() -> None:
+    rows = "  - {clock: decision, limit: soon}\n  - {clock: decison, limit: 3wd}\n  - {clock: decision, limit: 3wd}"
+    with pytest.raises(Faulty) as refused:
+        check(pack(rows), builtin())
+    assert [(f.line, f.key) for f in refused.value.faults] == [(12, "clocks[0].limit"), (13, "clocks[1].clock")]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
