@@ -23,21 +23,18 @@ class Edition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What one clock was promised: a rule of a pinned edition, in a calendar. The same promise is the same object."""
+    """What one clock was promised: a rule of a pinned edition, in a calendar. The same promise is the same object;
+    `mark` names it in what is stored: version, place in the pack, calendar."""
 
     edition: Edition
     index: int
     rule: Rule
     calendar: Calendar
+    mark: str
 
     @property
     def legal(self) -> bool:
         return self.edition.pack.legal
-
-    @property
-    def mark(self) -> str:
-        """Names the same promise in what is stored: version, place in the pack, calendar."""
-        return f"{self.edition.version}.{self.index}@{self.calendar.id}"
 
     def limit(self, extended: int = 0) -> Duration:
         """The limit, or the one that replaced it so many times."""
@@ -138,7 +135,8 @@ class PolicyBook:
         found = self._terms.get(key)
         if found is None:
             edition = self._editions[pack, version]
-            found = Terms(edition, index, edition.pack.clocks[index], self.calendars.get(calendar))
+            counted_in = self.calendars.get(calendar)
+            found = Terms(edition, index, edition.pack.clocks[index], counted_in, f"{version}.{index}@{counted_in.id}")
             self._terms[key] = found
         return found
 
