@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from shared.base.db import is_transient
 from shared.base.errors import Refused
+from shared.base.loops import Loop, LoopControl
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
 from shared.base.web import web_app
@@ -13,6 +15,7 @@ from shared.spine.spine import Spine
 
 from . import api, language, policy, remedies, specimens
 from .debts import Debts
+from .editions import Shelf
 from .handlers import Notifier
 from .lint import Linter
 from .model import Matter
@@ -20,8 +23,11 @@ from .pdf import Sheet, render
 from .sending import Identity, Sender
 from .settings import Settings
 from .store import Outgoing, Reading, Store
+from .store.editions import PACKAGE, Editions
 from .store.standing import FIGURES
 from .writer import Writer
+
+_TEMPLATES_SECONDS = 5.0
 
 
 def read_data(settings: Settings) -> Writer:
@@ -97,6 +103,22 @@ def build(settings: Settings) -> Service:
         lease=settings.letter_lease, gateway=gateway,
     )  # fmt: skip
 
+    shelf, editions = Shelf(writer), Editions()
+
+    async def take_up(ctl: LoopControl) -> None:
+        # What another replica put into use is written with here, too, a moment later.
+        while not ctl.stopping:
+            try:
+                async with spine.db.read() as tx:
+                    wanted = {**dict.fromkeys(shelf.using, PACKAGE), **await editions.in_use(tx)}
+                    for code, edition in wanted.items():
+                        if shelf.using.get(code, edition) != edition:
+                            shelf.take(code, edition, await editions.document(tx, code, edition))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await ctl.sleep(_TEMPLATES_SECONDS)
+
     async def closed() -> None:
         await pool.close()
         if gateway:
@@ -105,9 +127,9 @@ def build(settings: Settings) -> Service:
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, debts, writer, rules, lambda row: printed(row, writer, settings)),
+        api.routers(spine, reading, debts, writer, rules, shelf, lambda row: printed(row, writer, settings)),
         auth=Authenticator(*settings.token_keys),
         ready=spine.ready,
     )
-    loops = [*spine.loops(), *sender.loops()]
+    loops = [*spine.loops(), *sender.loops(), Loop("templates", take_up)]
     return Service("notifier", settings, web, loops, spine.opened, closed)

@@ -13,6 +13,7 @@ from . import language as languages
 from . import policy
 from .desk import LintIn, PreviewIn, lint, preview
 from .lint import Finding, Linter, Report
+from .lint.sarif import sarif
 from .writer import Writer
 
 letter = typer.Typer(help="Check letters, and see what a letter would say.", no_args_is_help=True)
@@ -28,6 +29,7 @@ def lint_files(
     language: Annotated[str, typer.Option(help="zh or en; told from the text when left out.")] = "",
     kind: Annotated[str, typer.Option(help="resolution, reply, …: which rules apply.")] = "resolution",
     as_json: Json = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0, for review tools.")] = False,
 ) -> None:
     """Say what the rules find in each letter. Exit 1 when the gate blocks one."""
     linter = Linter()
@@ -35,7 +37,9 @@ def lint_files(
     for path in paths:
         text = _read(path)
         results.append((path, text, lint(linter, _wanted(path, text, language, kind))))
-    if as_json:
+    if as_sarif:
+        print(json.dumps(sarif((str(p), r) for p, _, r in results), ensure_ascii=False, indent=2))
+    elif as_json:
         print(json.dumps([{"file": str(p), **r.as_json()} for p, _, r in results], ensure_ascii=False, indent=2))
     else:
         for path, text, report in results:

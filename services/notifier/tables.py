@@ -86,3 +86,22 @@ suppressed = Table(
     Column("delete_after", _time),
     Column("legal_hold", Boolean, nullable=False),
 )
+# Editions of a language's templates; edition 1 is the package's and has no row. Without a row in use, the package's is.
+template = Table(
+    "template",
+    metadata,
+    Column("language", Text, primary_key=True),
+    Column("edition", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made_at", _time, nullable=False),
+)
+template_in_use = Table(
+    "template_in_use",
+    metadata,
+    Column("language", Text, primary_key=True),
+    Column("edition", Integer, nullable=False),
+    Column("since", _time, nullable=False),
+    Column("by", Text, nullable=False),
+)

@@ -30,6 +30,11 @@ class Writer:
         self.languages, self.policy, self.linter = languages, policy, linter
         self._contexts = {code: Context(language, policy) for code, language in languages.items()}
 
+    def use(self, language: Language) -> None:
+        """Write in this edition of the language from now on. Letters that are written keep theirs."""
+        self.languages[language.code] = language
+        self._contexts[language.code] = Context(language, self.policy)
+
     def write(self, row: LetterRow, facts: Facts, now: datetime, *, gate: bool = True) -> Letter:
         """The letter of this row. Raises LetterBlocked: a datum is missing, or the gate found something.
 

@@ -14,6 +14,7 @@ from services.notifier.lint import CaseData, Earlier, Linter
 from services.notifier.lint.rules import matrix, rules
 from services.notifier.writer import Writer
 from shared.calendars import builtin
+from tests import rules_table
 
 FOLDER = Path(__file__).parents[1] / "golden" / "lint"
 FIXTURES = {code: yaml.safe_load((FOLDER / f"{code}.yaml").read_text(encoding="utf-8")) for code in ("en", "zh")}
@@ -111,3 +112,7 @@ def test_a_letter_may_take_a_minute_and_more_for_each_further_point(language: st
 def test_a_much_too_long_sentence_is_an_error() -> None:
     report = Linter(only=["D3"]).text("We looked " + "and looked " * 40 + ".", "en", "resolution")
     assert {f.level for f in report.findings} == {"error", "warn"}
+
+
+def test_the_table_of_kinds_and_rules_is_committed() -> None:
+    assert rules_table.PAGE.read_text(encoding="utf-8") == rules_table.page()

@@ -13,6 +13,7 @@ from services.notifier import language as languages
 from services.notifier import policy, specimens
 from services.notifier.api import gallery, tools
 from services.notifier.cli import letter
+from services.notifier.desk import PreviewIn, preview
 from services.notifier.letter import KINDS
 from services.notifier.lint import Linter
 from services.notifier.writer import Writer
@@ -172,3 +173,34 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes, message
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert RUN.invoke(letter, ["lint", str(tmp_path / "nowhere")]).exit_code == 2
+
+
+def test_findings_for_review_tools(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("We will reply as soon as possible.", encoding="utf-8")
+    answer = RUN.invoke(letter, ["lint", str(path), "--kind", "reply", "--sarif"])
+    assert answer.exit_code == 1
+    log = json.loads(answer.stdout)
+    [found] = [r for r in log["runs"][0]["results"] if r["ruleId"] == "C2"]
+    region = found["locations"][0]["physicalLocation"]["region"]
+    assert (log["version"], found["level"], region) == ("2.1.0", "error", {"charOffset": 0, "charLength": 34})
+
+
+def test_every_kind_can_be_previewed_from_its_inputs() -> None:
+    writer = Writer(languages.load_all(), policy.load(None), Linter())
+    body = {
+        "kind": "call_summary", "language": "en", "date": "2026-06-09T03:30:00Z",
+        "case": {"reference": "AM-7K2M9Q4T1C", "received_at": "2026-06-03T03:12:00Z", "name": "Li Na"},
+        "handler": {"id": "z", "name": "Zhang Min", "role_title": "complaint handler", "contact": "010 555 0100"},
+        "inputs": {"called_on": "2026-06-09", "agreed": [{"what": "call you back", "by": "2026-06-12", "who": "I"}]},
+    }  # fmt: skip
+    shown = preview(writer, PreviewIn.model_validate(body))
+    assert "I will call you back by Friday 12 June." in shown.text
+    assert (shown.gate, shown.missing) == ("pass", None)
+    assert set(shown.score) == {"relevance", "completeness", "explainability", "timeliness", "tone"}
+    assert 4 <= shown.opening_seconds <= 11
+    assert 1 <= shown.segments <= 2
+    lacking = preview(writer, PreviewIn.model_validate({**body, "inputs": {"called_on": "2026-06-09"}}))
+    assert lacking.missing == "missing: agreed"
+    for wrong in ({"agreed": "x"}, {"agreed": ["x"]}, {"called_on": "0001-01-01"}, {"called_on": "soon"}):
+        assert preview(writer, PreviewIn.model_validate({**body, "inputs": wrong})).missing

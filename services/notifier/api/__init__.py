@@ -8,17 +8,19 @@ from fastapi import APIRouter
 from shared.spine.spine import Spine
 
 from ..debts import Debts
+from ..editions import Shelf
 from ..model import Matter
 from ..pledges import Pledges
 from ..remedies import Rules
 from ..store import Reading
+from ..store.editions import Editions
 from ..writer import Writer
-from . import gallery, letters, promises, remedies, suppressed, tools
+from . import gallery, letters, promises, remedies, suppressed, templates, tools
 
 
 def routers(
     spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules,
-    print_letter: Callable[[Any], bytes],
+    shelf: Shelf, print_letter: Callable[[Any], bytes],
 ) -> list[APIRouter]:  # fmt: skip
     """The notifier's routes; those with fixed words before those with an id in their place."""
     return [
@@ -27,5 +29,6 @@ def routers(
         letters.router(spine, reading, debts, print_letter),
         promises.router(spine, reading, Pledges(debts)),
         suppressed.router(spine, reading),
+        templates.router(spine, Editions(), shelf),
         gallery.router(writer),
     ]

@@ -25,14 +25,17 @@ def router(writer: Writer) -> APIRouter:
     routes = APIRouter()
     pages = Pages("notifier", zones={})
     rendered: dict[str, list[dict[str, Any]]] = {}
+    versions: dict[str, str] = {}
 
     @routes.get("/letters/gallery", response_class=HTMLResponse, include_in_schema=False)
     @allow("handler", "lead", "manager", "approver", "auditor", "quality")
     def gallery(request: Request) -> HTMLResponse:
         lang = preferred_language(request)
         n = 0 if lang == "zh" else 1
-        if not rendered:
-            rendered.update({code: _cards(writer, code) for code in specimens.languages()})
+        for code in specimens.languages():
+            version = writer.languages[code].version
+            if versions.get(code) != version:  # new templates since
+                versions[code], rendered[code] = version, _cards(writer, code)
         context = {
             "languages": [
                 {"code": c, "name": writer.languages[c].name, "letters": rendered[c]}

@@ -10,6 +10,7 @@ from typing import Literal
 from ..letter import Letter, Sentence
 from .rules import Vocabulary, vocabulary
 
+_FIRST = re.compile(r"(?<=[：:！!。.,，?？\n])")
 _QUOTED = re.compile(r"“[^”\n]{0,80}”|「[^」\n]{0,80}」|\"[^\"\n]{0,80}\"")
 
 
@@ -145,6 +146,8 @@ def read_text(text: str, language: str) -> Doc:
         greeting = lines[0]
         if len(lines) > 1:
             lines = lines[1:]
+        else:  # all in one line: what stands before the first stop is the greeting
+            greeting = (greeting[0], _FIRST.split(greeting[1], maxsplit=1)[0])
     signature = (len(text), "")
     if lines and _is_signature(words, lines[-1][1]):
         signature = lines[-1]
