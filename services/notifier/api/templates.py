@@ -1,5 +1,6 @@
 """Templates: read, upload after a check, roll back."""
 
+from asyncio import to_thread
 from datetime import datetime
 
 from fastapi import APIRouter, Request
@@ -81,7 +82,8 @@ def router(spine: Spine[Matter], store: Editions, shelf: Shelf) -> APIRouter:
         """Put new templates into use. They write the whole generated set first; what the gate stops is refused."""
         known(language)
         try:
-            shelf.checked(language, wanted.document)
+            # Seconds of reckoning: a thread keeps them away from the sender's loop.
+            await to_thread(shelf.checked, language, wanted.document)
         except Unusable as error:
             raise Problem(422, "Unprocessable Content", str(error)) from None
         author = caller(request).name
