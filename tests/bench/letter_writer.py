@@ -140,7 +140,7 @@ async def bare(given: dict[str, Any]) -> Run:
 
 def _mail(writer: Writer, n: int) -> bytes:
     facts = specimens.facts("zh" if n % 2 else "en")
-    return _rendered(writer, facts, "acknowledgement", "", f"customer{n}@example.org")
+    return _rendered(writer, facts, "acknowledgement", "dated", f"customer{n}@example.org")
 
 
 def _rendered(writer: Writer, facts: Facts, kind: Any, outcome: str, to: str = "lina@example.org") -> bytes:
@@ -159,7 +159,7 @@ def costs() -> dict[str, float]:
     """CPU milliseconds to compose, lint and render one letter, the mean over both languages."""
     writer = app.read_data(settings({}))
     found = {}
-    for kind, outcome in (("acknowledgement", ""), ("resolution", "partly")):
+    for kind, outcome in (("acknowledgement", "dated"), ("resolution", "partly")):
         cases = [specimens.facts(language) for language in ("zh", "en")]
         for case in cases:
             _rendered(writer, case, kind, outcome)
