@@ -27,12 +27,14 @@ CAUGHT_UP_SLACK = 2.0
 POSTPONED = "60 seconds"
 # now() is stable, so the index serves it; clock_timestamp() is volatile and would scan the table. The stream's row is
 # the complaint's lock. Only what could be deleted where it was found is claimed: this snapshot may be older than the
-# commit of another replica, and a timer that was fired or moved meanwhile is not in its place any more.
+# commit of another replica, and a timer that was fired or moved meanwhile is not in its place any more. The backlog has
+# been read when a consumer was at the end since this process started: what an earlier life saw says nothing about what
+# came while nobody was there.
 _CLAIM = sql.Statement(
     "WITH due AS (SELECT t.ctid AS place, t.complaint_id, t.name, t.fire_at, t.version, s.sequence, s.stalled, "
-    "COALESCE(p.caught_up_at < t.fire_at - make_interval(secs => :slack), true) AS forced "
+    "COALESCE(p.caught_up_at < GREATEST(t.fire_at - make_interval(secs => :slack), :started), true) AS forced "
     "FROM timer t JOIN stream s USING (complaint_id) LEFT JOIN consumer_position p ON p.partition = t.partition "
-    "WHERE t.fire_at <= now() AND (p.caught_up_at >= t.fire_at - make_interval(secs => :slack) "
+    "WHERE t.fire_at <= now() AND (p.caught_up_at >= GREATEST(t.fire_at - make_interval(secs => :slack), :started) "
     "OR GREATEST(t.fire_at, p.assigned_at, :started) <= now() - make_interval(secs => :wait)) "
     "ORDER BY t.fire_at LIMIT :batch FOR UPDATE OF s SKIP LOCKED), "
     "claimed AS (DELETE FROM timer t USING due WHERE t.ctid = due.place RETURNING due.complaint_id, due.name, "

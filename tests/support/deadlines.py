@@ -117,7 +117,7 @@ class Deadlines:
         seconds away. Gives that moment."""
         complaints = [uuid4() for _ in range(n)]
         (row,) = await self.house.query("SELECT now() AS now")
-        due = row["now"] + LIMIT + timedelta(seconds=ahead - LIMIT.seconds * WARNED + n / 700)
+        due = row["now"] + LIMIT + timedelta(seconds=ahead - LIMIT.seconds * WARNED + n / 400)
         await self.watch(complaints, lambda _: due - LIMIT, "low")
         (row,) = await self.house.query("SELECT now() AS now")
         assert row["now"] < due - (1 - WARNED) * LIMIT, "too slow a machine for this test"
