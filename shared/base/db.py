@@ -16,8 +16,8 @@ from .telemetry import POOL_SIZE, POOL_USED
 
 T = TypeVar("T")
 
-# Serialization failure, deadlock, lock not available, cannot connect now, too many connections, shutdowns. A server that
-# is still recovering, or is no longer the primary, says 25006.
+# Serialization failure, deadlock, lock not available, cannot connect now, too many connections, shutdowns. A server
+# that is still recovering, or is no longer the primary, says 25006.
 _TRANSIENT_STATES = ("25006", "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014")
 
 # What a statement's failure is raised as: wrapped by the dialect, or by the driver itself.
