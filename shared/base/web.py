@@ -143,6 +143,7 @@ class HotPaths:
         if endpoint is None:
             await self.app(scope, receive, send)
             return
+        scope["endpoint"] = endpoint  # as the router does: a trace names the route by it
         request = Request(scope, receive)
         try:
             answer: Response = await endpoint(request)
