@@ -21,7 +21,7 @@ T = TypeVar("T")
 _TRANSIENT_STATES = ("25006", "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014")
 
 # What a statement's failure is raised as: wrapped by the dialect, or by the driver itself.
-STATEMENT_ERRORS = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+STATEMENT_ERRORS = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def dialect_url(url: str) -> str:
@@ -42,7 +42,9 @@ def is_transient(error: BaseException) -> bool:
     """Whether repeating the whole transaction may help: a lost connection, a deadlock, a timeout."""
     if isinstance(error, (OSError, TimeoutError, PoolTimeout, InterfaceError, OperationalError)):
         return True
-    if isinstance(error, asyncpg.InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
         return True
     state = sqlstate(error)
     return state in _TRANSIENT_STATES or state.startswith("08")
@@ -83,6 +85,12 @@ def driver_of(tx: AsyncConnection) -> asyncpg.Connection:
     return tx.sync_connection.connection.driver_connection
 
 
+async def _let_go(tx: AsyncConnection, driver: asyncpg.Connection, error: BaseException) -> None:
+    """A connection that was lost, or of which nobody knows where it stands, must not be handed out again."""
+    if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
+        await tx.invalidate()
+
+
 class Database:
     """The two pools of one service: `work` for its loops and commands, `api` for reads on behalf of callers."""
 
@@ -105,20 +113,19 @@ class Database:
             try:
                 async with driver.transaction():
                     yield tx
-            except BaseException:
-                if driver.is_closed():
-                    await tx.invalidate()  # the pool must not hand it out again
+            except BaseException as error:
+                await _let_go(tx, driver, error)
                 raise
 
     @asynccontextmanager
     async def single(self) -> AsyncIterator[AsyncConnection]:
         """A connection of the work pool on which each statement is a transaction of its own."""
         async with self.work.connect() as tx:
+            driver = driver_of(tx)
             try:
                 yield tx
-            except BaseException:
-                if driver_of(tx).is_closed():
-                    await tx.invalidate()
+            except BaseException as error:
+                await _let_go(tx, driver, error)
                 raise
 
     @asynccontextmanager

@@ -96,11 +96,12 @@ class Relay:
     async def _turn(self) -> AsyncIterator[AsyncConnection]:
         """A connection that holds the lock of the one sender."""
         async with self.db.single() as tx:
+            driver = driver_of(tx)
             try:
                 await _LOCK.rows(tx)
                 yield tx
             finally:
-                if not driver_of(tx).is_closed():
+                if not driver.is_closed():
                     await _UNLOCK.rows(tx)
 
     async def _round(self, tx: AsyncConnection) -> tuple[int, bool]:
