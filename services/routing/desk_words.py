@@ -131,6 +131,7 @@ WARNINGS = {
     "promise_broken": ("承诺未兑现：{what}", "Promise broken: {what}"),
     "asked_by_handler": ("经办人请主管协助", "The handler asks for the lead"),
     "manager_requested": ("客户要找主管", "The customer wants a manager"),
+    "third_question": ("第三次向客户提问", "The customer is asked a third time"),
     "chased_three_times": ("一周内催了三次", "Chased three times in a week"),
     "trigger": ("触发：{what}", "Trigger: {what}"),
     "rung": ("升级：{what}", "Ladder: {what}"),

@@ -176,3 +176,11 @@ def test_a_rung_may_ask_for_somebody_of_a_higher_tier_or_of_another_skill() -> N
         (choice,) = match([waiting_of(case, POLICY, now)], [low, fit], now, POLICY).assignments
         assert choice.handler.id == "fit", wanted
         assert case.tier == "low", "the customer is who they were"
+
+
+def test_the_third_question_to_a_customer_stands_on_the_leads_list() -> None:
+    case, now = Case(uuid4()), START
+    list(HANDLERS[ComplaintReceived](case, _event(case, example(ComplaintReceived), now), now))
+    asked = example(RungReached).model_copy(update={"action": "notify", "rung": 0, "cause": "third_question"})
+    list(HANDLERS[RungReached](case, _event(case, asked, now), now))
+    assert case.lead_wanted == "third_question"

@@ -60,7 +60,7 @@ class Ladder:
         data = event.data
         case.note(event.time, "rung", SYSTEM, rung=data.rung, action=data.action, to=data.to, clock=data.kind)
         if data.action in ("notify", "page"):
-            call_lead(case, f"rung:{data.kind}:{data.rung}")
+            call_lead(case, data.cause or f"rung:{data.kind}:{data.rung}")
         elif data.action == "raise_priority":
             case.raised = True
         elif data.action == "reassign":
