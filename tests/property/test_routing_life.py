@@ -184,3 +184,14 @@ def test_the_third_question_to_a_customer_stands_on_the_leads_list() -> None:
     asked = example(RungReached).model_copy(update={"action": "notify", "rung": 0, "cause": "third_question"})
     list(HANDLERS[RungReached](case, _event(case, asked, now), now))
     assert case.lead_wanted == "third_question"
+
+
+def test_a_rung_for_the_handler_is_the_handlers_task_and_one_for_the_lead_the_leads() -> None:
+    case, now = Case(uuid4()), START
+    list(HANDLERS[ComplaintReceived](case, _event(case, example(ComplaintReceived), now), now))
+    list(OFFERS.transfer(case, ZHANG, None, "first", LEAD, now))
+    rung = example(RungReached).model_copy(update={"kind": "decision", "rung": 1, "cause": None, "to": "handler"})
+    list(HANDLERS[RungReached](case, _event(case, rung, now), now))
+    assert (case.warnings, case.lead_wanted) == (["rung:decision:1"], None)
+    list(HANDLERS[RungReached](case, _event(case, rung.model_copy(update={"to": "lead", "rung": 3}), now), now))
+    assert case.lead_wanted == "rung:decision:3"

@@ -59,7 +59,9 @@ class Ladder:
             return
         data = event.data
         case.note(event.time, "rung", SYSTEM, rung=data.rung, action=data.action, to=data.to, clock=data.kind)
-        if data.action in ("notify", "page"):
+        if data.action == "notify" and data.to == "handler" and case.handler is not None:
+            warn(case, f"rung:{data.kind}:{data.rung}")
+        elif data.action in ("notify", "page"):
             call_lead(case, data.cause or f"rung:{data.kind}:{data.rung}")
         elif data.action == "raise_priority":
             case.raised = True
