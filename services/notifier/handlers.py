@@ -1,6 +1,6 @@
 """Which letter is owed when: every event that the notifier listens to, every timer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import Kind, LetterBlocked
 from .model import Contact, Facts, Matter
+from .occasions import REMINDER, Occasion, Occasions
 from .pledges import Pledges, told_once
 
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
@@ -27,10 +28,11 @@ class Notifier:
 
     def __init__(self, debts: Debts) -> None:
         self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
+        self.occasions = Occasions(debts)
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
-        on: dict[type[Payload], Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]] = {
+        on: dict[type[Payload], Occasion] = {
             i.CustomerChanged: self.on_customer_changed,
             i.BounceReceived: self.on_bounced,
             i.ComplaintChased: self.on_chased,
@@ -56,7 +58,9 @@ class Notifier:
             i.ComplaintReceived: self.on_received,
             i.MessageReceived: self.on_message_received,
         }
-        return {**first, **{model: _known(handler) for model, handler in on.items()}}
+        also = self.occasions.table()
+        both = {model: [table[model] for table in (also, on) if model in table] for model in {**on, **also}}
+        return {**first, **{model: _known(handlers) for model, handlers in both.items()}}
 
     # What customers say
 
@@ -285,6 +289,8 @@ class Notifier:
             yield from self.acknowledge(matter, facts, now)
         elif name == "reopening":
             yield from self.tell_reopened(matter, facts, now)
+        elif name == REMINDER:
+            yield from self.occasions.remind(matter, facts, now)
         elif name == "letter":
             for row in unclaimed(matter, "owed"):
                 if str(row.id) == key:
@@ -318,9 +324,11 @@ class Notifier:
             facts.asked_again = False
 
 
-def _known(handler: Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]) -> Handler[Matter]:
-    def handle(matter: Matter, event: Event[Any], now: datetime) -> Iterable[Effect]:
-        return handler(matter, event, matter.facts, now) if matter.facts else ()
+def _known(handlers: Sequence[Occasion]) -> Handler[Matter]:
+    def handle(matter: Matter, event: Event[Any], now: datetime) -> Iterator[Effect]:
+        for handler in handlers:
+            if matter.facts:
+                yield from handler(matter, event, matter.facts, now)
 
     return handle
 

@@ -97,6 +97,8 @@ def _meanings(context: Context, scope: Scope, given: Mapping[str, Any]) -> None:
     if "heard" in scope.data:
         scope.flags.add("customer_heard")
         scope.data["heard"] = context.language.lower_first(scope.data["heard"])
+    if "file_by" in given:
+        scope.flags.add("file_dated")
     if "new_by" in given:
         scope.flags.add("new_day_known")
     if "missed" in given:

@@ -38,6 +38,32 @@ class Said(BaseModel):
     due: str
 
 
+class Asked(BaseModel):
+    """What the customer was asked last, until they say something."""
+
+    trigger: UUID
+    words: str
+    on: datetime
+    answer_by: datetime
+    handler: Staff
+
+
+class Appointment(BaseModel):
+    """A call that was promised for a time, until somebody has the case and can confirm it."""
+
+    trigger: UUID
+    at: datetime
+
+
+class Granted(BaseModel):
+    """A remedy of the last decision, as far as the letter needs it that tells of its end."""
+
+    id: str
+    type: str
+    currency: str | None = None
+    item: str | None = None
+
+
 class Facts(BaseModel):
     """The complaint as letters need it: stored as one document."""
 
@@ -60,6 +86,10 @@ class Facts(BaseModel):
     level: TriggerLevel | None = None
     vulnerable: bool = False
     handler: Staff | None = None
+    handed_by: str | None = None  # who had it before it went to a queue
+    asked: Asked | None = None
+    callback: Appointment | None = None
+    granted: list[Granted] = []
     stage: int = 1
     decision_id: UUID | None = None
     acknowledged: bool = False

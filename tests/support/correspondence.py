@@ -112,3 +112,32 @@ def withdrawn() -> intake.ComplaintWithdrawn:
 def replied(text: str, handler: Staff = HANDLER) -> routing.ReplyWritten:
     """A handler writes in their own words."""
     return routing.ReplyWritten(message_id=uuid4(), handler=handler, personal={CUSTOMER: routing.Words(text=text)})
+
+
+def asked(
+    answer_by: datetime, text: str = "Which model stands on the back of the phone?"
+) -> routing.InformationRequested:
+    """A handler asks the customer for something."""
+    words = {CUSTOMER: routing.Words(text=text)}
+    return routing.InformationRequested(request_id=uuid4(), answer_by=answer_by, handler=HANDLER, personal=words)
+
+
+def answered() -> intake.CustomerReplied:
+    """The customer writes."""
+    return intake.CustomerReplied(message_id=uuid4(), customer_id=CUSTOMER, channel="email", received_at=later())
+
+
+def called_for(promised_at: datetime | None) -> intake.CallbackRequested:
+    """The customer wants a call; an agent promised a time, or did not."""
+    return intake.CallbackRequested(
+        request_id=uuid4(), customer_id=CUSTOMER, channel="hotline", received_at=later(), promised_at=promised_at
+    )
+
+
+def contact(outcome: Any = "reached", **more: Any) -> routing.ContactMade:
+    """Somebody rang the customer."""
+    values: dict[str, Any] = {
+        "contact_id": uuid4(), "direction": "out", "channel": "phone", "outcome": outcome, "at": later(),
+        "by": HANDLER.id,
+    }  # fmt: skip
+    return routing.ContactMade(**{**values, **more})

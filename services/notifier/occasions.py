@@ -1,0 +1,178 @@
+"""Letters that one fact in a case's life is owed: a hand-over, a call with a time, a question that waits, the end."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.events import intake as i
+from shared.events import routing as r
+from shared.events.envelope import Event, Payload
+from shared.spine.effects import Arm, Disarm, Effect
+
+from .debts import Debts
+from .model import Appointment, Asked, Facts, Granted, Matter
+
+REMINDER = "reminder"  # the name of the timer
+_PAID = ("credit", "refund", "compensation")  # kinds of remedy that are a sum and nothing else
+
+Occasion = Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]
+
+
+class Occasions:
+    """What the notifier does about these facts besides what `handlers.py` does, and before it. Pure, like `Debts`."""
+
+    def __init__(self, debts: Debts) -> None:
+        self.debts, self.policy = debts, debts.policy
+
+    def table(self) -> Mapping[type[Payload], Occasion]:
+        """Event type → what is done."""
+        return {
+            i.CallbackRequested: self.on_callback_requested,
+            i.CustomerReplied: self.on_word,
+            i.ComplaintWithdrawn: self.on_end,
+            r.ComplaintTransferred: self.on_transferred,
+            r.ComplaintAssigned: self.on_assigned,
+            r.ContactMade: self.on_contact_made,
+            r.InformationRequested: self.on_asked,
+            r.ComplaintDecided: self.on_decided,
+            r.RemedyCarriedOut: self.on_remedy_carried_out,
+            r.ComplaintReferredOutside: self.on_referred,
+        }
+
+    # Who looks after the case
+
+    def on_transferred(
+        self, matter: Matter, event: Event[r.ComplaintTransferred], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        """Another person has the case: they write themselves. A queue has none yet, so whoever takes it does."""
+        before, after = facts.handler, event.data.handler
+        if after is None:
+            facts.handed_by = before.id if before else facts.handed_by
+        elif before is not None and before.id != after.id:
+            inputs = {"from_name": before.name, "handler": after.model_dump()}
+            yield from self.debts.owe(matter, facts, event.id, "hand_over", now, inputs=inputs)
+
+    def on_assigned(
+        self, matter: Matter, event: Event[r.ComplaintAssigned], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        before, handler = facts.handed_by, event.data.handler
+        facts.handed_by = None
+        if before is not None and before != handler.id:
+            inputs = {"handler": handler.model_dump()}
+            yield from self.debts.owe(matter, facts, event.id, "hand_over", now, inputs=inputs)
+        if call := facts.callback:
+            facts.callback = None
+            yield from self._appoint(matter, facts, call, handler.model_dump(), now)
+
+    # A call
+
+    def on_callback_requested(
+        self, matter: Matter, event: Event[i.CallbackRequested], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        """A call was promised for a time: whoever has the case confirms it, or will when somebody has it."""
+        if event.data.promised_at is None:
+            return
+        call = Appointment(trigger=event.id, at=event.data.promised_at)
+        if facts.handler is None:
+            facts.callback = call
+        else:
+            yield from self._appoint(matter, facts, call, facts.handler.model_dump(), now)
+
+    def _appoint(
+        self, matter: Matter, facts: Facts, call: Appointment, handler: dict[str, Any], now: datetime
+    ) -> Iterator[Effect]:
+        if call.at > now:
+            inputs = {"call_to": call.at.isoformat(), "handler": handler}
+            yield from self.debts.owe(matter, facts, call.trigger, "callback_appointment", now, inputs=inputs)
+
+    def on_contact_made(
+        self, matter: Matter, event: Event[r.ContactMade], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        """They were spoken with: no call is owed any more, and what was asked could be answered."""
+        if event.data.outcome == "reached":
+            facts.callback = None
+            yield from _answered(facts)
+
+    # A question to the customer
+
+    def on_asked(
+        self, matter: Matter, event: Event[r.InformationRequested], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        """The reminder comes some time before the customer's own deadline, when that is far enough away."""
+        data, ahead = event.data, timedelta(hours=self.policy.remind_hours)
+        yield from _answered(facts)
+        if facts.withdrawn or data.answer_by - ahead < now + ahead:
+            return
+        words = next((words.text for words in data.personal.values()), "")
+        facts.asked = Asked(trigger=event.id, words=words, on=now, answer_by=data.answer_by, handler=data.handler)
+        yield Arm(REMINDER, at=data.answer_by - ahead)
+
+    def remind(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """The customer has said nothing, and their deadline is near. A question that never left brings no reminder."""
+        asked, facts.asked = facts.asked, None
+        if asked is None or asked.answer_by <= now or any(row.trigger == asked.trigger for row in matter.letters):
+            return
+        inputs = {
+            "asked_on": asked.on.isoformat(),
+            "ask_by": asked.answer_by.isoformat(),
+            "words": asked.words,
+            "handler": asked.handler.model_dump(),
+        }
+        yield from self.debts.owe(matter, facts, asked.trigger, "reminder", now, inputs=inputs)
+
+    def on_word(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterator[Effect]:
+        """The customer said something: whoever asked reads whether it is the answer."""
+        return _answered(facts)
+
+    def on_end(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterator[Effect]:
+        """Nobody waits for anything any more."""
+        facts.callback = facts.handed_by = None
+        return _answered(facts)
+
+    # What was decided, here or elsewhere
+
+    def on_decided(
+        self, matter: Matter, event: Event[r.ComplaintDecided], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        facts.granted = [
+            Granted(id=one.id, type=one.type, currency=one.currency, item=one.item) for one in event.data.remedies
+        ]
+        return _answered(facts)
+
+    def on_remedy_carried_out(
+        self, matter: Matter, event: Event[r.RemedyCarriedOut], facts: Facts, now: datetime
+    ) -> Iterable[Effect]:
+        """What a letter promised is done. What was done before its letter left is told by nobody twice."""
+        due = [p for p in matter.promises if p.remedy_id == event.data.remedy_id and p.state in ("open", "broken")]
+        promise = next((p for p in reversed(due) if p.made_at), None)
+        if promise is None or promise.made_at is None:
+            return ()
+        inputs = {
+            **self._granted(facts, event.data.remedy_id),
+            "done_on": event.data.at.isoformat(),
+            "promised_on": promise.made_at.isoformat(),
+            "what": promise.what,
+        }
+        return self.debts.owe(matter, facts, event.id, "remedy_done", now, inputs=inputs)
+
+    def _granted(self, facts: Facts, remedy_id: str) -> dict[str, Any]:
+        """A sum as the last letter said it (an approver may have changed it); other things in the promise's words."""
+        one = next((g for g in facts.granted if g.id == remedy_id), None)
+        said = next((s for s in facts.said if s.remedy_id == remedy_id), None)
+        if one is None or one.type not in _PAID or said is None or said.amount is None:
+            return {}
+        return {"type": one.type, "amount": said.amount, "currency": one.currency, "item": one.item}
+
+    def on_referred(
+        self, matter: Matter, event: Event[r.ComplaintReferredOutside], facts: Facts, now: datetime
+    ) -> Iterator[Effect]:
+        facts.callback = None
+        yield from _answered(facts)
+        inputs = {"referred_on": event.data.at.isoformat(), "route_to": event.data.body}
+        yield from self.debts.owe(matter, facts, event.id, "referral", now, inputs=inputs)
+
+
+def _answered(facts: Facts) -> Iterator[Effect]:
+    if facts.asked is not None:
+        facts.asked = None
+        yield Disarm(REMINDER)
