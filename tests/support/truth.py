@@ -1,0 +1,265 @@
+"""What each panel must show, from the databases alone: SQL, or bounds where a number has no other source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.grafana import letters, pipeline, sla
+from deploy.grafana.model import Panel
+
+INF = float("inf")
+DONE = "document ->> 'stopped_at' IS NOT NULL AND state IN ('met', 'breached')"
+_STOPPED = "((document ->> 'stopped_at')::timestamptz)"
+_STARTED = "((document ->> 'started_at')::timestamptz)"
+_LATE = f"extract(epoch FROM {_STOPPED} - due_at)"
+_RESPONSE = (
+    f"SELECT k.tier, extract(epoch FROM {_STOPPED.replace('document', 'k.document')} - c.received_at)::float8 AS s "
+    "FROM escalation.clock k JOIN escalation.complaint c USING (complaint_id) "
+    "WHERE k.kind = 'first_response' AND k.document ->> 'stopped_at' IS NOT NULL AND k.state IN ('met', 'breached')"
+)
+_TURN = (
+    "CASE WHEN state IN ('waiting', 'offered', 'disputed') THEN 'unassigned' "
+    "WHEN state IN ('assigned', 'reopened', 'stage2') THEN 'working' WHEN state = 'waiting_customer' THEN 'customer' "
+    "WHEN state = 'waiting_enquiry' THEN 'department' ELSE 'answered' END"
+)
+_OPEN = "kind = 'complaint' AND state NOT IN ('closed', 'withdrawn', 'referred_outside', 'received', 'triaged')"
+
+
+@dataclass(frozen=True)
+class Equal:
+    """Exactly what the rows (labels…, number) of this statement say; label sets that are not named are 0 or absent."""
+
+    sql: str
+    slack: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Near(Equal):
+    """The same within a tenth: Prometheus extrapolates what processes count."""
+
+    slack: float = 0.1
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A quantile of the rows (labels…, seconds) within the bucket that holds the true one."""
+
+    sql: str
+    q: float
+    bounds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Within:
+    """Every series between two numbers. For what only the process itself knows; `series`: how many at least."""
+
+    low: float
+    high: float
+    series: int = 0
+
+
+Expected = Equal | Bucket | Within
+FRESH = Within(0, 30, 1)
+
+
+def _share(part: str, whole: str, table: str, by: str = "") -> str:
+    group, having = (f"GROUP BY {by}" if by else ""), f"HAVING count(*) FILTER (WHERE {whole}) > 0"
+    columns = f"{by}, " if by else ""
+    return (
+        f"SELECT {columns}count(*) FILTER (WHERE {part})::float8 / count(*) FILTER (WHERE {whole}) FROM {table} "
+        f"{group} {having}"
+    )
+
+
+def _count(table: str, by: str = "", where: str = "true") -> str:
+    return f"SELECT {by + ', ' if by else ''}count(*) FROM {table} WHERE {where} {'GROUP BY 1' if by else ''}"
+
+
+_CLOCK = "escalation.clock"
+_SETTLED = "state IN ('met', 'breached')"
+_MISSED = _share("state = 'breached'", _SETTLED, _CLOCK)
+_BURN = f"SELECT n / 0.05 FROM ({_MISSED.replace(' FROM escalation', ' AS n FROM escalation')}) AS missed"
+_ACCOUNT = (
+    "SELECT 'seen', (SELECT count(*) FROM intake.complaint WHERE came_by = 'post') "
+    "+ (SELECT COALESCE(sum(count), 0) FROM intake.replayed) + (SELECT count(*) FROM intake.mail) "
+    "+ (SELECT count(*) FROM intake.call) "
+    "UNION ALL SELECT 'accepted', (SELECT count(*) FROM intake.complaint WHERE came_by = 'post' AND kind = 'complaint')"
+    " + (SELECT count(*) FROM intake.mail WHERE outcome IN ('complaint', 'reply', 'chase')) "
+    "UNION ALL SELECT 'not_complaint', "
+    "(SELECT count(*) FROM intake.complaint WHERE came_by = 'post' AND kind <> 'complaint') "
+    "UNION ALL SELECT 'duplicate', (SELECT COALESCE(sum(count), 0) FROM intake.replayed) "
+    "+ (SELECT count(*) FROM intake.mail WHERE outcome = 'duplicate')"
+)
+_KEPT = "state = 'kept'"
+_DUE = "state IN ('kept', 'broken')"
+_PROMISE_SECONDS = "SELECT extract(epoch FROM due_at - made_at)::float8 FROM notifier.promise"
+_HOUR, _DAY = 3600.0, 86400.0
+LATENESS = (60, 300, 900, _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY, 2 * _DAY, 5 * _DAY, 14 * _DAY, 28 * _DAY)
+RESPONSE = (300, 900, 1800, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY, 2 * _DAY, 3 * _DAY, 5 * _DAY, 14 * _DAY)
+PROMISED = tuple(d * _DAY for d in (0.25, 0.5, 1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56, 84))
+
+SLA: Mapping[str, tuple[Expected, ...]] = {
+    "Do we keep our promises?": (Equal(_share("state = 'met'", _SETTLED, _CLOCK, "tier")),),
+    "And today?": (Equal(_share("state = 'met'", _SETTLED, _CLOCK, "tier")),),
+    "Which promise is the weak one?": (Equal(_share("state = 'met'", _SETTLED, _CLOCK, "kind")),),
+    "Is attainment bought by pausing?": (Equal(f"SELECT DISTINCT tier, 0 FROM {_CLOCK} WHERE {DONE}"),),
+    "How much of the error budget is left?": (
+        Equal(
+            "SELECT tier, 1 - count(*) FILTER (WHERE state = 'breached')::float8 / count(*) / 0.05 "
+            "FROM escalation.clock WHERE state IN ('met', 'breached') GROUP BY tier"
+        ),
+    ),
+    "How fast is it burning?": (Equal(_BURN), Equal(_BURN)),
+    "What falls due next?": (
+        Equal(
+            "SELECT CASE WHEN due_at <= now() THEN 'overdue' WHEN due_at <= now() + interval '1 hour' THEN '1h' "
+            "WHEN due_at <= now() + interval '4 hours' THEN '4h' WHEN due_at <= now() + interval '1 day' THEN '1d' "
+            "ELSE '3d' END, count(*) FROM escalation.clock WHERE live AND due_at <= now() + interval '3 days' "
+            "GROUP BY 1"
+        ),
+    ),
+    "How old is what is open?": (Equal(f"SELECT '1h', count(*) FROM routing.case_file WHERE {_OPEN}"),),
+    "Whose turn is it?": (Equal(_count("routing.case_file", _TURN, _OPEN)),),
+    "Does anybody wait without an owner?": (Within(0, 40, 4),),
+    "Is there room for the next one?": (
+        Equal(
+            "SELECT 'taken', count(*) FROM routing.case_file WHERE busy UNION ALL SELECT 'present', sum(capacity) "
+            "FROM routing.handler WHERE presence = 'available'"
+        ),
+    ),
+    "How long has the worst one been late?": (
+        Equal(
+            "SELECT tier, extract(epoch FROM now() - min(due_at))::float8 FROM escalation.clock "
+            "WHERE live AND due_at <= now() GROUP BY tier", slack=10.0,
+        ),
+    ),
+    "How many promises were missed?": (Equal(_count(_CLOCK, "kind", "state = 'breached'")),),
+    "How late is late?": (
+        Equal(f"SELECT tier, avg({_LATE})::float8 FROM {_CLOCK} WHERE {DONE} AND {_STOPPED} > due_at GROUP BY tier",
+              slack=0.01),
+    ),
+    "And the worst of them?": (
+        Bucket(f"SELECT tier, {_LATE}::float8 FROM {_CLOCK} WHERE {DONE} AND {_STOPPED} > due_at", 0.99, LATENESS),
+    ),
+    "How long until a person answers?": (Bucket(_RESPONSE, 0.5, RESPONSE), Bucket(_RESPONSE, 0.9, RESPONSE)),
+    "How close to the limit do we work?": (
+        Equal(
+            f"SELECT kind, avg(CASE WHEN {_STOPPED} - {_STARTED} <= 0.75 * (due_at - {_STARTED}) THEN 1.0 ELSE 0 END)"
+            f"::float8 FROM {_CLOCK} WHERE {DONE} GROUP BY kind"
+        ),
+    ),
+    "How often must the ladder help?": (Equal(_count("escalation.rung", "action")),),
+    "Do customers ask where the answer stays?": (Equal(_count("intake.message", "", "kind = 'chase'")),),
+    "How fresh are these numbers?": (Within(0, 30, 4),),
+    "Do letters go out?": (
+        Equal(_count("notifier.letter", "state", "state IN ('sent', 'failed', 'unknown', 'blocked')")),
+    ),
+    "Do we do what we write?": (Equal(_share(_KEPT, _DUE, "notifier.promise")),),
+    "How did it go, hour by hour?": (Equal(_count(_CLOCK, "state", "state IN ('met', 'breached', 'cancelled')")),),
+}  # fmt: skip
+PIPELINE: Mapping[str, tuple[Expected, ...]] = {
+    "What comes in?": (Near("SELECT channel, count(*) / 3600.0 FROM intake.complaint GROUP BY channel"),),
+    "What is refused, and why?": (Near("VALUES ('invalid', 1), ('key_reused', 1)"),),
+    "How long does a channel wait for our word?": (Within(0, 5, 1),),
+    "Is everything accounted for?": (Equal("SELECT 0"), Equal("SELECT 0")),
+    "For how long is a message stuck?": (FRESH,),
+    "What became of what we saw?": (Equal(_ACCOUNT),),
+    "Did the topic lose anything?": (Equal("SELECT 0"),),
+    "How far behind the facts does each service act?": (Within(0, 3600, 4),),
+    "Who is behind?": (Equal("VALUES ('intake', 0), ('routing', 0), ('escalation', 0), ('notifier', 0)"),),
+    "Does somebody read for each service?": (Within(0, 30, 4),),
+    "Which events wait for a person?": (
+        Equal(
+            " UNION ALL ".join(
+                f"SELECT '{s}', count(*) FROM {s}.parked WHERE state IN ('parked', 'queued', 'retry', 'discard')"
+                for s in ("intake", "routing", "escalation", "notifier")
+            )
+        ),
+    ),
+    "How many customers does that concern?": (Equal("SELECT count(DISTINCT complaint_id) FROM routing.parked"),),
+    "Does what happens reach the others?": (Within(0, 0, 4),),
+    "For how long has nothing come out?": (Within(0, 30, 4),),
+    "What is read, and with what result?": (Within(0, INF, 4),),
+    "Do deadlines fire on time?": (Within(0, 60, 1),),
+    "Is a timer overdue now?": (Within(0, 30, 4),),
+    "How many clocks fired before the backlog was read?": (Within(0, 50, 4),),
+    "How long until somebody is asked?": (Within(0, 60, 1),),
+    "Do complaints find their people?": (Near(_count("routing.explanation", "outcome")),),
+    "Do handlers take what they are offered?": (Equal(_count("routing.offer", "state", "state <> 'open'")),),
+    "Who is there?": (Equal(_count("routing.handler", "presence")),),
+    "Is the mail server slow?": (Within(0, 60, 1),),
+    "Is a service short of connections?": (Within(0, 1, 8),),
+    "Do database or broker fail now and then?": (Within(0, 100, 4),),
+    "Do consumers come and go?": (Within(0, 30, 4),),
+    "Did a consumer stop itself?": (Within(0, 0, 4),),
+    "Are processes started anew?": (Within(2, 20, 1),),
+    "Is collecting a burden?": (Within(0, 1, 4),),
+}
+LETTERS: Mapping[str, tuple[Expected, ...]] = {
+    "What became of our letters?": SLA["Do letters go out?"],
+    "Which letters do we write?": (Equal(_count("notifier.letter", "kind", "state = 'sent'")),),
+    "Which letters wait, and for whom?": (
+        Equal(_count("notifier.letter", "state", "state IN ('unknown', 'failed', 'blocked', 'no_address')")),
+    ),
+    "Does mail flow?": (FRESH,),
+    "What share fails?": (
+        Equal(_share("state IN ('failed', 'unknown')", "state IN ('sent', 'failed', 'unknown')", "notifier.letter")),
+    ),
+    "Did they come back?": (Within(0, 0, 2),),
+    "Do we do what we write?": (Equal(_share(_KEPT, _DUE, "notifier.promise", "kind")),),
+    "How much do we promise?": (
+        Equal(
+            "SELECT (SELECT count(*) FROM notifier.promise)::float8 / count(*) FROM routing.history "
+            "WHERE kind = 'decided' AND data ->> 'overall' IN ('upheld', 'partly')"
+        ),
+    ),
+    "How much time do we give ourselves?": (Bucket(_PROMISE_SECONDS, 0.5, PROMISED),),
+    "How often are customers right?": (Equal(_count("routing.history", "data ->> 'overall'", "kind = 'decided'")),),
+    "What share is not upheld?": (
+        Equal(_share("data ->> 'overall' = 'not_upheld'", "kind = 'decided'", "routing.history")),
+    ),
+    "And how often does a second look disagree?": (
+        Equal(
+            "SELECT avg(CASE WHEN b.data ->> 'overall' <> a.data ->> 'overall' THEN 1.0 ELSE 0 END)::float8 "
+            "FROM routing.history a JOIN routing.history b USING (complaint_id) WHERE a.kind = 'decided' "
+            "AND b.kind = 'decided' AND a.data ->> 'stage' = '1' AND b.data ->> 'stage' = '2'"
+        ),
+    ),
+    "How often is one contact enough?": (
+        Equal(
+            "SELECT avg(CASE WHEN (SELECT count(*) FROM routing.history c WHERE c.complaint_id = h.complaint_id "
+            "AND c.kind = 'contact' AND c.data ->> 'outcome' = 'reached') <= 1 THEN 1.0 ELSE 0 END)::float8 "
+            "FROM routing.history h WHERE kind = 'resolved'"
+        ),
+    ),
+    "And what do customers say?": (
+        Equal(
+            "SELECT (count(*) FILTER (WHERE kind = 'outcome_accepted'))::float8 / count(*) FROM routing.history "
+            "WHERE kind IN ('outcome_accepted', 'outcome_disputed', 'reopen_requested')"
+        ),
+    ),
+    "How do cases end?": (Equal(_count("routing.history", "data ->> 'reason'", "kind = 'closed'")),),
+    "And how often was closed not settled?": (
+        Equal("SELECT 'customer', count(*) FROM routing.history WHERE kind = 'reopened'"),
+    ),
+    "Do we reach them?": (Equal(_count("routing.history", "data ->> 'outcome'", "kind = 'contact'")),),
+}  # fmt: skip
+BOARDS = ((sla.BOARD, SLA), (pipeline.BOARD, PIPELINE), (letters.BOARD, LETTERS))
+
+
+def unnamed() -> list[str]:
+    """Panels without a truth, and truths without a panel."""
+    return [
+        f"{board.title}: {title}"
+        for board, truths in BOARDS
+        for title in {p.title for p in board.panels} ^ set(truths)
+    ]  # fmt: skip
+
+
+def questions() -> list[tuple[str, Panel, int, Expected]]:
+    """Every query of every panel of Prometheus with its truth."""
+    return [
+        (board.title, panel, n, truths[panel.title][n])
+        for board, truths in BOARDS
+        for panel in board.panels
+        for n in range(len(panel.queries))
+    ]
