@@ -32,9 +32,9 @@ class Prometheus:
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
-    async def ask(self, expression: str) -> Answer:
-        """A panel's expression now: the values of its labels, sorted → number."""
-        for name, value in GRAFANA.items():
+    async def ask(self, expression: str, **chosen: str) -> Answer:
+        """A panel's expression now, with these values of variables: the values of its labels, sorted → number."""
+        for name, value in (GRAFANA | {f"${name}": value for name, value in chosen.items()}).items():
             expression = expression.replace(name, value)
         found = (await self._get("query", query=expression))["result"]
         return {tuple(sorted(s["metric"].values())): float(s["value"][1]) for s in found}
@@ -58,10 +58,10 @@ class Prometheus:
 
 @asynccontextmanager
 async def scraping(targets: Mapping[str, str], folder: Path, port: int) -> AsyncIterator[Prometheus]:
-    """Prometheus reads these targets (name → host:port) every second until the block ends."""
+    """Prometheus reads these targets (name → host:port) every two seconds until the block ends."""
     binary = program("prometheus", "prometheus")
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
         "scrape_configs": [
             {"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in targets.items()
         ],

@@ -243,6 +243,21 @@ LETTERS: Mapping[str, tuple[Expected, ...]] = {
     ),
     "Do we reach them?": (Equal(_count("routing.history", "data ->> 'outcome'", "kind = 'contact'")),),
 }  # fmt: skip
+_BURNS = (
+    "SELECT EXISTS (SELECT FROM escalation.clock WHERE state IN ('met', 'breached') GROUP BY tier "
+    "HAVING count(*) >= 5 AND count(*) FILTER (WHERE state = 'breached') > {} * count(*))"
+)
+# Whether an alert's condition holds; those that are not named have no reason.
+ALERTS: Mapping[str, str] = {
+    "SlaBurnFast": _BURNS.format(0.72),
+    "SlaBurnSlow": _BURNS.format(0.3),
+    "SlaBudgetSpent": _BURNS.format(0.05),
+    "ParkedMessages": "SELECT EXISTS (SELECT FROM routing.parked WHERE state = 'parked')",
+    "LettersFailing": (
+        "SELECT count(*) >= 5 AND count(*) FILTER (WHERE state <> 'sent') > 0.1 * count(*) FROM notifier.letter "
+        "WHERE state IN ('sent', 'failed', 'unknown', 'blocked')"
+    ),
+}
 BOARDS = ((sla.BOARD, SLA), (pipeline.BOARD, PIPELINE), (letters.BOARD, LETTERS))
 
 
