@@ -56,7 +56,7 @@ def report(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     yield tables
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print("\n" + "\n\n".join(tables))
-    if FULL:
+    if FULL and len(tables) == 3:
         PAGE.write_text(HEAD.format(today=date.today()) + "\n\n".join(tables) + "\n")
 
 
@@ -138,7 +138,7 @@ async def in_bucket(house: House, expected: truth.Bucket, found: Answer) -> tupl
         below = [b for b in expected.bounds if b < exact]
         limits[key] = (max(below, default=0.0), min(above, default=math.inf))
     ok = limits.keys() == found.keys() and all(limits[k][0] <= v <= limits[k][1] for k, v in found.items())
-    return ok, ", ".join(f"{' '.join(k)} {a:g}-{b:g}" for k, (a, b) in sorted(limits.items()))
+    return ok, ", ".join(f"{' '.join(k) or 'all'} {a:g}-{b:g}" for k, (a, b) in sorted(limits.items()))
 
 
 def words(answer: Answer) -> str:

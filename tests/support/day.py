@@ -124,12 +124,18 @@ async def resolved(house: House, case: UUID, decision: Any, *, resolve: bool = T
 
 
 async def say(house: House, case: UUID, word: str) -> None:
-    headers = house.bearer("web", "service") | {"Idempotency-Key": str(uuid4())}
-    async with httpx.AsyncClient(base_url=house.url("intake"), timeout=10) as client:
-        answer = await client.post(
-            f"/v1/complaints/{case}/{word}", json={"text": "That is not what happened."}, headers=headers
-        )
-    assert answer.status_code in (200, 201), answer.text
+    """What the customer says, as soon as intake knows what it is about."""
+
+    async def said() -> bool:
+        headers = house.bearer("web", "service") | {"Idempotency-Key": str(uuid4())}
+        async with httpx.AsyncClient(base_url=house.url("intake"), timeout=10) as client:
+            answer = await client.post(
+                f"/v1/complaints/{case}/{word}", json={"text": "That is not what happened."}, headers=headers
+            )
+        assert answer.status_code in (200, 201, 409), answer.text
+        return answer.status_code < 300
+
+    await eventually(said, what=word)
 
 
 async def refused_and_repeated(house: House) -> None:
