@@ -9,7 +9,7 @@ import yaml
 from deploy.local.demo import checks, samples, story
 from deploy.local.demo.evidence import QUERIES, Evidence, Told
 from deploy.local.demo.handlers import STAFF
-from services.escalation import policy as escalation_policy
+from services.escalation.checks import check as escalation_check
 from services.notifier import policy as notifier_policy
 from services.routing import policy as routing_policy
 from services.routing.api.bodies import DecideIn, HandlerIn
@@ -35,7 +35,7 @@ def told(type_: str, time: str, complaint: str = "a", **data: Any) -> Told:
 
 
 def test_the_services_take_the_demos_policies() -> None:
-    pack = escalation_policy.check((HERE / "policy.yaml").read_text("utf-8"), load_calendars())
+    pack = escalation_check((HERE / "policy.yaml").read_text("utf-8"), load_calendars())
     assert pack.pack == "house-tiered"
     assert routing_policy.load(HERE / "routing.yaml").offer_seconds.written < 15
     assert notifier_policy.load(HERE / "notifier.yaml").hold["delay_apology"] < 10

@@ -1,6 +1,7 @@
 """Mail as it really is: every charset, structure and wrapper gives the words and files that a person would find."""
 
 import base64
+import gc
 import signal
 import time
 from collections.abc import Iterator
@@ -195,8 +196,17 @@ def limits() -> Iterator[None]:
     signal.signal(signal.SIGVTALRM, before[1])
 
 
+@pytest.fixture
+def small_process() -> Iterator[None]:
+    """The collector passes over what thousands of tests left behind: a mail's own process holds none of it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
-def test_any_mebibyte_is_understood_within_a_second_of_work(limits: None, raw: bytes) -> None:
+def test_any_mebibyte_is_understood_within_a_second_of_work(limits: None, small_process: None, raw: bytes) -> None:
     taken = []
     while min(taken, default=9.0) > 1.0 and len(taken) < 3:  # a busy machine makes the same work cost more
         begun = time.process_time()
