@@ -23,6 +23,7 @@ NEVER_OVERRIDDEN = frozenset({"G5", "G7", "C5", "G11"})
 # What goes to many at once is read by a second person first.
 APPROVED_ONLY = frozenset({"bulk_notice"})
 HELD_BULK = "a notice to many goes out after a lead, a manager or an approver has approved it"
+HELD_QUIET = "the sender had an automatic answer within 24 hours, or is a machine: a person lets this one go"
 HELD_T0 = "danger to life is possible: a person has to approve every automatic letter"
 
 
@@ -69,6 +70,8 @@ class Debts:
         try:
             if facts.level == "T0" and row.automatic and not approved:
                 raise LetterBlocked(HELD_T0)
+            if facts.quiet and row.kind == "acknowledgement" and not approved:
+                raise LetterBlocked(HELD_QUIET)
             if row.kind in APPROVED_ONLY and not approved:
                 self.writer.write(row, facts, now)
                 raise LetterBlocked(HELD_BULK)
@@ -134,7 +137,7 @@ class Debts:
         facts, row = _held(matter, id_)
         if row.by_person == who:
             raise Problem(403, "Forbidden", "Nobody approves a letter of their own.")
-        if not lead and row.reason != HELD_T0:
+        if not lead and row.reason not in (HELD_T0, HELD_QUIET):
             raise Problem(403, "Forbidden", "This letter needs the approval of a lead, a manager or an approver.")
         if never := NEVER_OVERRIDDEN & set(row.findings):
             raise Conflict(f"Rules {', '.join(sorted(never))} cannot be waived; the letter has to be changed.")

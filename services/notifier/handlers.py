@@ -67,9 +67,7 @@ class Notifier:
     def on_received(self, matter: Matter, event: Event[i.ComplaintReceived], now: datetime) -> Iterator[Effect]:
         if matter.facts is None:
             matter.facts = _facts(event, "complaint")
-            if event.data.quiet:
-                matter.facts.acknowledged = True
-                return
+            matter.facts.quiet = bool(event.data.quiet)
             yield Arm("ack", at=now + timedelta(seconds=self.policy.acknowledge_after))
 
     def on_message_received(self, matter: Matter, event: Event[i.MessageReceived], now: datetime) -> Iterator[Effect]:

@@ -93,6 +93,7 @@ class Facts(BaseModel):
     stage: int = 1
     decision_id: UUID | None = None
     acknowledged: bool = False
+    quiet: bool = False  # the sender had an automatic answer a short while ago, or is a machine
     date_owed: bool = False
     reopening: UUID | None = None
     asked_again: bool = False

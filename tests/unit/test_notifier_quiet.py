@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from services.notifier.debts import HELD_QUIET
 from shared.events import intake
 from tests.support import correspondence as c
 from tests.unit.test_notifier_handlers import Story
@@ -11,10 +12,12 @@ def quietly(received: intake.ComplaintReceived) -> intake.ComplaintReceived:
     return received.model_copy(update={"quiet": True})
 
 
-def test_a_quiet_complaint_gets_no_acknowledgement_whatever_comes_later() -> None:
+def test_the_acknowledgement_of_a_quiet_complaint_is_written_and_waits_for_a_person() -> None:
     story = Story().tell(quietly(c.received()), c.triaged(), c.clocks(decision=c.later(days=5))).after(seconds=30)
-    assert story.states() == {}
-    assert Story().tell(c.received(), c.triaged(), c.clocks(decision=c.later(days=5))).states() != {}
+    (row,) = story.matter.letters
+    assert (row.kind, row.state, row.reason) == ("acknowledgement", "blocked", HELD_QUIET)
+    list(story.notifier.debts.approve(story.matter, row.id, "li", lead=False, now=datetime.now(UTC)))
+    assert row.state == "ready"
 
 
 def test_a_quiet_chase_gets_no_progress_letter() -> None:
