@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.base import sql
 from shared.base.config import ServiceSettings
 from shared.base.runtime import collect_rarely
+from shared.base.telemetry import configure_logging
 from shared.events.catalog import BY_TYPE
 from shared.events.intake import ComplaintReceived, CustomerReplied
 from shared.spine.effects import Effect, Handlers
@@ -141,5 +142,6 @@ async def main(given: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    configure_logging("consumer", style="json", level="info")  # as a service runs: nothing is said of single events
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(json.loads(sys.argv[1])))

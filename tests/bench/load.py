@@ -46,6 +46,7 @@ class Caller(asyncio.Protocol):
         self._transport: Any = None  # uvloop's is no asyncio.Transport
         self._read = bytearray()
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self.open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -71,6 +72,7 @@ class Caller(asyncio.Protocol):
             self._answer.set_result((status, content))
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.open = False  # a server ends connections that were idle for long
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the server hung up"))
 
@@ -132,6 +134,8 @@ class Load:
 
         async def call(due: float) -> None:
             async with room:
+                while free and not free[-1].open:
+                    free.pop()
                 caller = free.pop() if free else await self.connect()
                 await self.one(caller, due)
                 free.append(caller)
