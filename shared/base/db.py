@@ -96,7 +96,8 @@ class Database:
 
     def __init__(self, url: str, schema: str, *, work_pool: int, api_pool: int) -> None:
         self.schema = schema
-        self.work = _engine(url, schema, size=work_pool, wait=30.0, role="work")
+        # A plan that was made while a table was empty is a scan of the whole, and a kept connection keeps its plans.
+        self.work = _engine(url, schema, size=work_pool, wait=30.0, role="work", enable_seqscan="off")
         self.api = _engine(url, schema, size=api_pool, wait=1.0, role="api", default_transaction_read_only="on")
         for role, engine, size in (("work", self.work, work_pool), ("api", self.api, api_pool)):
             POOL_SIZE.labels(schema, role).set(size)
