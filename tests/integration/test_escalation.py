@@ -76,10 +76,7 @@ class Running:
 
     async def tell(self, complaint: UUID, *data: Any) -> None:
         """Let the services that say such things say them."""
-        async with self.source.work.unit([complaint]) as unit:
-            for payload in data:
-                unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
-                unit.add(complaint, uuid4(), [Emit(payload)])
+        await spines.tell(self.source, complaint, *data)
 
     async def rows(self, statement: str, **arguments: Any) -> Any:
         async with self.pools.transaction() as tx:

@@ -14,8 +14,6 @@ from deploy.local.kafka import Kafka
 from services.routing.app import build
 from services.routing.settings import Settings
 from shared.base.runtime import Supervisor
-from shared.events.envelope import source_of
-from shared.spine.effects import Emit
 from shared.spine.spine import Spine
 from tests.support import spines
 from tests.support.routing import KEY, Bench, offering, received
@@ -33,10 +31,7 @@ class Running:
 
     async def tell(self, complaint: UUID, *data: Any) -> None:
         """Let intake say these."""
-        async with self.source.work.unit([complaint]) as unit:
-            for payload in data:
-                unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
-                unit.add(complaint, uuid4(), [Emit(payload)])
+        await spines.tell(self.source, complaint, *data)
 
 
 @pytest.fixture

@@ -20,8 +20,6 @@ from shared.base.db import Database as Pools
 from shared.base.kafka import create_topics
 from shared.base.runtime import Service, Supervisor
 from shared.base.security import Role, issue
-from shared.events.envelope import source_of
-from shared.spine.effects import Emit
 from shared.spine.spine import Spine
 from tests.support import naughty_smtp, spines
 from tests.support.servers import DEPLOYMENT, Database
@@ -59,10 +57,7 @@ class Running:
 
     async def tell(self, complaint: UUID, *data: Any) -> None:
         """Let the services that say such things say them."""
-        async with self.source.work.unit([complaint]) as unit:
-            for payload in data:
-                unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
-                unit.add(complaint, uuid4(), [Emit(payload)])
+        await spines.tell(self.source, complaint, *data)
 
     async def rows(self, statement: str, **arguments: Any) -> Any:
         async with self.pools.transaction() as tx:

@@ -16,6 +16,7 @@ from shared.base.config import ServiceSettings
 from shared.base.db import Database as Pools
 from shared.base.runtime import Service, Supervisor
 from shared.events.common import Channel
+from shared.events.envelope import Payload, source_of
 from shared.events.intake import ComplaintReceived, Customer, CustomerReplied, Person
 from shared.spine.effects import Emit
 from shared.spine.spine import Spine
@@ -149,6 +150,14 @@ async def emit(spine: Spine[Any], complaint: UUID, *effects: Emit) -> None:
     """Let the source say something, in a transaction of its own."""
     async with spine.work.unit([complaint]) as unit:
         unit.add(complaint, uuid4(), effects)
+
+
+async def tell(spine: Spine[Any], complaint: UUID, *data: Payload) -> None:
+    """Let the services that say such things say them, in one transaction."""
+    async with spine.work.unit([complaint]) as unit:
+        for payload in data:
+            unit.service, unit.source = payload.emitter, source_of(DEPLOYMENT, payload.emitter)
+            unit.add(complaint, uuid4(), [Emit(payload)])
 
 
 async def eventually(check: Callable[[], Any], *, seconds: float = 20.0, what: str = "") -> Any:
