@@ -21,6 +21,14 @@ from .model import Case
 CHASE_DAYS = timedelta(days=7)
 
 
+@dataclass(frozen=True, slots=True)
+class Staffed:
+    """Who of the staff wrote a word down, and the page on which the customer says whether it is so."""
+
+    by: str
+    confirm_url: str
+
+
 @dataclass(slots=True)
 class Said:
     """One later word: its own id, how and when it came, and its text."""
@@ -34,7 +42,7 @@ class Said:
     file_names: dict[UUID, str] = field(default_factory=dict)
     thread: ev.MailThread | None = None
     answers_letter: UUID | None = None
-    by_staff: bool = False
+    staff: Staffed | None = None  # a member of staff wrote down what the customer is said to want
     quiet: bool = False
     reopen_within: timedelta | None = None  # the house's window; None: whoever reads it decides
 
@@ -80,9 +88,11 @@ def chase(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
 def withdraw(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     """The customer takes the complaint back. When staff say so, it waits for the customer's own word."""
     _only(case, case.open, "It is not open any more.")
-    if said.by_staff:
+    if said.staff:
         case.withdrawal_asked = said.received_at or now
         case.note(case.withdrawal_asked, "withdrawal_asked")
+        told = said.staff
+        yield Emit(ev.WithdrawalRequested(by=told.by, confirm_url=told.confirm_url, **_common(case, said, now)))
         return
     by = "staff_confirmed" if case.withdrawal_asked else "customer"
     case.stage, case.withdrawal_asked = "withdrawn", None

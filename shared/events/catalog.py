@@ -14,6 +14,7 @@ CONSUMERS: dict[type[Payload], tuple[str, ...]] = {
     intake.MessageReceived: ("routing", "notifier"),
     intake.CustomerReplied: ("routing", "escalation", "notifier"),
     intake.ComplaintChased: ("routing", "notifier"),
+    intake.WithdrawalRequested: (),
     intake.ComplaintWithdrawn: ("routing", "escalation", "notifier"),
     intake.ReopenRequested: ("routing", "notifier"),
     intake.OutcomeAccepted: ("routing", "escalation"),

@@ -114,6 +114,17 @@ class ComplaintChased(_CustomerSays):
     quiet: bool | None = None
 
 
+class WithdrawalRequested(_CustomerSays):
+    """Staff wrote down that the customer withdraws; nothing ends before the customer says so behind `confirm_url`.
+
+    `by` is who wrote it down. On that page the customer can also say that it is not so.
+    """
+
+    type: ClassVar[str] = "complaint.withdrawal-requested.v1"
+    confirm_url: str
+    by: str
+
+
 class ComplaintWithdrawn(_CustomerSays):
     """The customer takes the complaint back; letters that have not gone out do not go out."""
 

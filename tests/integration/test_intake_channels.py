@@ -133,9 +133,11 @@ async def test_a_staff_withdrawal_takes_effect_when_the_customer_says_so(databas
         where = f"/v1/complaints/{kept['complaint_id']}"
         asked = await intake.client.post(f"{where}/withdraw", headers=intake.staff("handler"))
         assert (asked.status_code, asked.json()["status"]) == (202, "awaiting_confirmation")
-        assert await intake.types() == ["complaint.received.v1"]
+        assert "track" not in asked.text, "the link is the customer's"
         assert (await intake.client.get(where, headers=intake.bearer())).json()["open"] is True
-        path, _, token = asked.json()["confirm_url"].removeprefix("http://127.0.0.1:8001").partition("?t=")
+        kind, body = (await intake.events())[-1]
+        assert (kind, body["by"]) == ("complaint.withdrawal-requested.v1", "h1")
+        path, _, token = body["confirm_url"].removeprefix("http://127.0.0.1:8001").partition("?t=")
         page = (await intake.client.get(f"{path}?t={token}")).text
         assert "Do you want to withdraw?" in page
         await intake.client.post(f"{path}/withdraw", data={"t": token, "key": "w"})

@@ -33,6 +33,7 @@ BY_NAME: dict[str, Any] = {
     "status": "5.1.1",
     "queue": "product",
     "tracking_url": "https://complaints.example/track/AM-7K2M9Q4T1C",
+    "confirm_url": "https://complaints.example/track/AM-7K2M9Q4T1C",
     "sha256": "0" * 64,
     "media_type": "image/jpeg",
     "address": "li.na@example.com",

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake import commands, entry, handlers, identity, timeline
-from services.intake.commands import COMMANDS, Said
+from services.intake.commands import COMMANDS, Said, Staffed
 from services.intake.forms import CommentCard, Form, QuickForm, post
 from services.intake.model import TIMELINE_LIMIT, Case, Clock, Origin, Stage
 from services.intake.throttle import Throttle
@@ -59,12 +59,15 @@ def test_what_the_page_offers_is_what_is_taken(stage: Stage) -> None:
 
 def test_a_withdrawal_by_staff_waits_for_the_customers_own_word() -> None:
     asked = case("assigned")
-    assert list(commands.withdraw(asked, Said(uuid4(), "hotline", by_staff=True), AT)) == []
+    written = Said(uuid4(), "hotline", staff=Staffed("zhang", "https://complaints.example/track/AM-1?t=x"))
+    [told] = commands.withdraw(asked, written, AT)
+    assert isinstance(told, Emit)
+    assert (told.data.by, told.data.confirm_url) == ("zhang", "https://complaints.example/track/AM-1?t=x")  # type: ignore[attr-defined]
     assert (asked.stage, asked.open) == ("assigned", True)
     assert "keep" in commands.possible(asked)
     assert list(commands.keep(asked, Said(uuid4(), "web"), AT)) == []
     assert asked.withdrawal_asked is None
-    list(commands.withdraw(asked, Said(uuid4(), "hotline", by_staff=True), AT))
+    list(commands.withdraw(asked, written, AT))
     [told] = commands.withdraw(asked, Said(uuid4(), "web"), AT)
     assert isinstance(told, Emit)
     assert told.data.by == "staff_confirmed"  # type: ignore[attr-defined]

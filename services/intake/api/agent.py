@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.intake.agentform import AgentForm, beginnings
-from services.intake.commands import Said
+from services.intake.commands import Said, Staffed
 from services.intake.entry import own_words
 from services.intake.forms import post
 from services.intake.identity import uuid7
@@ -22,7 +22,7 @@ from shared.base.pages import HEADERS, moment
 from shared.base.security import COOKIE, Caller, allow, authorize, caller, public
 
 from . import Desk
-from .complaints import entry_of
+from .complaints import entry_of, staffed
 from .pages import refusing
 from .site import Site, address
 
@@ -115,13 +115,18 @@ class AgentPages:
         word = form.word
         said = Said(
             id=id, channel="hotline", text=form["text"], promised_at=promised if word == "call-me" else None,
-            by_staff=word == "withdraw",
+            staff=await self._staffed(about, who) if word == "withdraw" else None,
         )  # fmt: skip
         body = json.dumps({"text": form["text"], "promised": form["promised"]}, ensure_ascii=False)
         await self.desk.conversation.say(about, word, said, source=who.name, body=body)
         if promised and word != "call-me":
             await self._call_back(about, form, who, promised)
         return form.about or ""
+
+    async def _staffed(self, about: UUID, who: Caller) -> Staffed:
+        async with self.desk.work.db.read() as tx:
+            case = (await self.desk.work.store.load(tx, [about]))[about]
+        return staffed(self.desk, case, who)
 
     async def _new(self, form: AgentForm, who: Caller, language: str) -> str:
         body, raw = post(form.body(language, await self._known(form["who"])), [])

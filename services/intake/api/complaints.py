@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from services.intake import identity, reference, timeline
 from services.intake.coalescer import KEY_REUSED
-from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said
+from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said, Staffed
 from services.intake.entry import Entry, from_post
 from services.intake.links import Links
 from services.intake.metrics import ACCEPT_SECONDS, DUPLICATE, REJECTED, UNKNOWN
@@ -171,17 +171,15 @@ def router(desk: Desk) -> APIRouter:
             promised_at=given.promised_at,
             attachments=tuple(f.reference() for f in sent),
             file_names={f.id: f.name for f in sent},
-            by_staff=by_staff,
+            staff=staffed(desk, case, who) if by_staff else None,
             reopen_within=desk.reopen_within if who.role == "channel" else None,
         )
         body = raw.decode() if raw.strip() else "{}"
         replayed = await desk.conversation.say(complaint_id, word, said, source=who.name, body=body, files=sent)
         answer = {"message_id": str(id), "complaint_id": str(complaint_id), "status": "received"}
         headers = {"Idempotent-Replayed": "true"} if replayed else None
-        if by_staff:
-            # It takes effect when the customer says so, on the page behind this link.
-            url = desk.links.url(case.origin.reference, datetime.now(UTC), case.link_edition) if case.origin else None
-            return JSONResponse({**answer, "status": "awaiting_confirmation", "confirm_url": url}, 202, headers=headers)
+        if by_staff:  # it takes effect when the customer says so, on the page behind the link of our letter
+            return JSONResponse({**answer, "status": "awaiting_confirmation"}, 202, headers=headers)
         return JSONResponse(answer, 201, headers=headers)
 
     for path, summary in (
@@ -230,6 +228,12 @@ def router(desk: Desk) -> APIRouter:
         return Response(found[2], media_type=found[1], headers=headers)
 
     return api
+
+
+def staffed(desk: Desk, case: Case, who: Caller) -> Staffed:
+    """Who writes down what a customer is said to want, and the page on which the customer says whether it is so."""
+    assert case.origin
+    return Staffed(who.name, desk.links.url(case.origin.reference, datetime.now(UTC), case.link_edition))
 
 
 def _endpoint(word: str, say: Any) -> Any:
