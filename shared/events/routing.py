@@ -36,6 +36,54 @@ class Words(Frozen):
     text: str
 
 
+class Point(Frozen):
+    """One thing that was agreed, or that the customer is asked to do: `who` ("we", "I") does `what` by the ISO date."""
+
+    what: str
+    by: str
+    who: Literal["we", "I"] | None = None
+
+
+class CallWords(Words):
+    """What was said in a contact: `heard` is the customer's view, `agreed` what we do, `asked` what they do."""
+
+    heard: str | None = None
+    agreed: tuple[Point, ...] | None = None
+    asked: tuple[Point, ...] | None = None
+
+
+class EnquiryWords(Words):
+    """`text` is our question to the department, `customer` the customer's own words, the latest last."""
+
+    customer: tuple[str, ...] | None = None
+
+
+class CorrectionWords(Words):
+    """What an earlier letter said (`wrong`, a whole sentence of it) and what is right; `text` is the writer's own."""
+
+    wrong: str
+    right: str
+
+
+class ReferralWords(Frozen):
+    """Why it lies with others, and what we looked at before we said so."""
+
+    reason: str | None = None
+    examined: tuple[str, ...] = ()
+
+
+class BehalfWords(Frozen):
+    """For whom the complainant speaks."""
+
+    on_behalf_of: str
+
+
+class AddressWords(Frozen):
+    """The address from which a message came that the case's record does not know."""
+
+    email: str
+
+
 class DecisionWords(Frozen):
     """The decision record holds the customer's matter in words, so all of it is the complainant's."""
 
@@ -117,7 +165,11 @@ class RequirementsRelaxed(_Routing):
 
 
 class ContactMade(_Routing):
-    """Somebody spoke, or tried to speak, with the customer."""
+    """Somebody spoke, or tried to speak, with the customer.
+
+    What was agreed stands in `personal`: then a summary of the call is owed, signed by `handler`. `preliminary`: the
+    solution that we have in mind was told to the customer before it was decided.
+    """
 
     type: ClassVar[str] = "complaint.contact-made.v1"
     contact_id: UUID
@@ -128,7 +180,9 @@ class ContactMade(_Routing):
     by: str
     call_id: str | None = None
     customer_confirmed_resolved: bool = False
-    personal: dict[UUID, Words] = {}
+    handler: Staff | None = None
+    preliminary: bool | None = None
+    personal: dict[UUID, CallWords] = {}
 
 
 class FirstResponseGiven(_Routing):
@@ -159,15 +213,50 @@ class ReplyWritten(_Routing):
     personal: dict[UUID, Words]
 
 
+class AuthorityRequested(_Routing):
+    """Who speaks for somebody else is asked for a word from that person; no clock waits for it."""
+
+    type: ClassVar[str] = "complaint.authority-requested.v1"
+    request_id: UUID
+    answer_by: datetime
+    handler: Staff
+    personal: dict[UUID, BehalfWords]
+
+
+class VerificationRequested(_Routing):
+    """A message about the case came from an address that the record does not know: its writer is asked who they are.
+
+    `personal` names the address under the request's id, because it may be a stranger's.
+    """
+
+    type: ClassVar[str] = "complaint.verification-requested.v1"
+    request_id: UUID
+    answer_by: datetime
+    message_at: datetime
+    handler: Staff
+    personal: dict[UUID, AddressWords]
+
+
+class CorrectionWritten(_Routing):
+    """A letter that was sent said something wrong: `letter_id` and `letter_on` (ISO date) say which."""
+
+    type: ClassVar[str] = "complaint.correction-written.v1"
+    message_id: UUID
+    letter_id: UUID | None = None
+    letter_on: str
+    handler: Staff
+    personal: dict[UUID, CorrectionWords]
+
+
 class EnquiryOpened(_Routing):
-    """Another department is asked; the case keeps its owner."""
+    """Another department is asked, with the customer's own words; the case keeps its owner."""
 
     type: ClassVar[str] = "complaint.enquiry-opened.v1"
     enquiry_id: UUID
     to: str
     due: datetime
     by: str
-    personal: dict[UUID, Words] = {}
+    personal: dict[UUID, EnquiryWords] = {}
 
 
 class EnquiryAnswered(_Routing):
@@ -183,7 +272,8 @@ class EnquiryAnswered(_Routing):
 class ComplaintDecided(_Routing):
     """The decision is made; the letter that tells it is owed. `personal` holds the record in words.
 
-    `authority`: currency → the largest sum that its signatory may grant alone, where one is set.
+    `authority`: currency → the largest sum that its signatory may grant alone, where one is set. `stage` 2 is the
+    final answer; `deadlock`: both sides keep their view, and the customer need not wait to take it further.
     """
 
     type: ClassVar[str] = "complaint.decided.v1"
@@ -195,6 +285,7 @@ class ComplaintDecided(_Routing):
     handler: Staff
     lead: Staff | None = None
     authority: dict[str, str] | None = None
+    deadlock: bool | None = None
     personal: dict[UUID, DecisionWords]
 
 
@@ -210,11 +301,19 @@ class RemedyCarriedOut(_Routing):
 
 
 class ComplaintResolved(_Routing):
-    """Decided, told, and every remedy carried out."""
+    """Decided, told, and every remedy carried out; or settled on the spot.
+
+    `summary`: settled without a written decision, and the customer said so at `accepted_at`; `personal` says how it
+    was settled, `handler` signs the letter that is owed for it.
+    """
 
     type: ClassVar[str] = "complaint.resolved.v1"
     at: datetime
     by: str
+    summary: bool | None = None
+    accepted_at: datetime | None = None
+    handler: Staff | None = None
+    personal: dict[UUID, Words] | None = None
 
 
 class ComplaintReopened(_Routing):
@@ -229,18 +328,47 @@ class ComplaintReopened(_Routing):
 
 
 class ComplaintClosed(_Routing):
-    """Nothing is left to do."""
+    """Nothing is left to do. `no_answer`: what was asked at `asked_at` found no answer, in spite of the reminders."""
 
     type: ClassVar[str] = "complaint.closed.v1"
     at: datetime
     by: str
+    asked_at: datetime | None = None
+    reminded_at: tuple[datetime, ...] | None = None
     reason: Literal["accepted", "resolved", "no_answer", "withdrawn", "final"]
 
 
 class ComplaintReferredOutside(_Routing):
-    """An outside body has the complaint now."""
+    """Somebody outside has the complaint now.
+
+    `how`: `referred` to a body that decides between us and the customer (also when it is missing), `forwarded` to the
+    firm whose matter it is, `out_of_scope`: others decide about it, and the customer turns to them. `contact` and
+    `reference` are theirs; `answer_by` (ISO date): by when they answer, or the customer has to write there;
+    `file_by` (ISO date): by when they have our file.
+    """
 
     type: ClassVar[str] = "complaint.referred-outside.v1"
     at: datetime
     body: str
+    by: str
+    how: Literal["referred", "forwarded", "out_of_scope"] | None = None
+    contact: str | None = None
+    reference: str | None = None
+    answer_by: str | None = None
+    file_by: str | None = None
+    handler: Staff | None = None
+    personal: dict[UUID, ReferralWords] | None = None
+
+
+class OutsideDecided(_Routing):
+    """An outside body has decided: `binding` when we are bound by it; `remedies` are what it makes us do."""
+
+    type: ClassVar[str] = "complaint.outside-decided.v1"
+    decision_id: UUID
+    body: str
+    outcome: Literal["upheld", "partly", "not_upheld", "settled", "discontinued"]
+    decided_at: datetime
+    binding: bool
+    reference: str | None = None
+    remedies: tuple[Remedy, ...] = ()
     by: str

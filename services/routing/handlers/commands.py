@@ -8,9 +8,11 @@ from uuid import UUID
 
 from shared.base.errors import Problem
 from shared.events.routing import (
+    CallWords,
     ContactMade,
     EnquiryAnswered,
     EnquiryOpened,
+    EnquiryWords,
     InformationRequested,
     ReplyWritten,
     Words,
@@ -71,7 +73,7 @@ def contact(case: Case, said: Contact, actor: Actor, now: datetime) -> Iterator[
             by=actor.name,
             call_id=said.call_id,
             customer_confirmed_resolved=said.customer_confirmed_resolved,
-            personal=_words(case, said.summary),
+            personal={case.customer_id: CallWords(text=said.summary)} if said.summary and case.customer_id else {},
         ),
         said.at,
     )
@@ -96,7 +98,13 @@ def open_enquiry(case: Case, to: str, question: str, due: datetime, actor: Actor
     case.note(now, "enquiry", actor.name, enquiry_id=str(enquiry_id), to=to, question=question, due=due.isoformat())
     yield from tell(
         case,
-        EnquiryOpened(enquiry_id=enquiry_id, to=to, due=due, by=actor.name, personal=_words(case, question)),
+        EnquiryOpened(
+            enquiry_id=enquiry_id,
+            to=to,
+            due=due,
+            by=actor.name,
+            personal={case.customer_id: EnquiryWords(text=question)} if case.customer_id else {},
+        ),
     )
 
 

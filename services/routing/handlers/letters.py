@@ -36,7 +36,7 @@ def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime) -> Itera
         text=words.text,
     )
     decision = case.decision
-    told = data.kind == "resolution" and decision is not None and data.decision_id == decision.decision_id
+    told = data.kind in ("resolution", "final") and decision is not None and data.decision_id == decision.decision_id
     summarised = data.kind == "call_summary" and decision is not None and decision.called_at is not None
     if decision is not None and (told or summarised):
         decision.told_at = decision.told_at or data.sent_at
