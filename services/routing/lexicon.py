@@ -4,11 +4,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shared.events.common import Language
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9'-]*")
 _STEM = 4  # letters of a `word*` by which it is found
+_GAPS = {"..": 3, "...": 8}  # words that may stand between
+_GAP = re.compile("…+")
+_CHARACTERS = 8  # that may stand between at each `…`
+_NUMERALS = "0123456789一二三四五六七八九十"
 _NEAR = 40  # characters around a match in which an `unless` phrase counts
 
 
@@ -43,15 +48,16 @@ class Index:
         self.language = language
         self._words: dict[str, list[Phrase]] = defaultdict(list)
         self._stems: dict[str, list[tuple[str, Phrase]]] = defaultdict(list)
-        self._pieces: list[tuple[str, Phrase]] = []
+        self._pieces: dict[str, list[tuple[str, Phrase]]] = defaultdict(list)  # by their first two characters
         self._unless: dict[str, re.Pattern[str]] = {}
 
     def add(self, rule: str, phrase: str, weight: int, *, located: bool) -> None:
         """Make a phrase findable; `located` when its place in the text is wanted."""
         if self.language == "zh":
-            pieces = phrase.split("…")
-            pattern = re.compile(".{0,8}?".join(map(re.escape, pieces)), re.S) if located or len(pieces) > 1 else None
-            self._pieces.append((pieces[0], Phrase(rule, phrase, weight, pattern)))
+            simple = not located and "…" not in phrase and "|" not in phrase
+            made = Phrase(rule, phrase, weight, None if simple else re.compile(_chinese(phrase), re.S | re.IGNORECASE))
+            for first in phrase.lower().split("…", 1)[0].split("|"):
+                self._pieces[first[:2]].append((first, made))
             return
         simple = " " not in phrase and "-" not in phrase and "|" not in phrase
         made = Phrase(rule, phrase, weight, _english(phrase) if located or not simple else None, _others(phrase))
@@ -63,9 +69,7 @@ class Index:
 
     def add_unless(self, rule: str, phrases: Iterable[str]) -> None:
         """Phrases that cancel a rule's match when they stand near it."""
-        made = [p if self.language == "zh" else _english(p).pattern for p in phrases]
-        if self.language == "zh":
-            made = [".{0,8}?".join(map(re.escape, p.split("…"))) for p in made]
+        made = [_chinese(p) if self.language == "zh" else _english(p).pattern for p in phrases]
         if made:
             self._unless[rule] = re.compile("|".join(made), re.IGNORECASE | re.S)
 
@@ -84,7 +88,9 @@ class Index:
 
     def _candidates(self, lowered: str) -> Iterator[Phrase]:
         if self.language == "zh":
-            yield from (phrase for piece, phrase in self._pieces if piece in lowered)
+            begins = {*map("".join, pairwise(lowered)), *lowered} & self._pieces.keys()
+            pieces = (found for begin in begins for found in self._pieces[begin])
+            yield from {id(phrase): phrase for piece, phrase in pieces if piece in lowered}.values()
             return
         words = set(_WORD.findall(lowered))
         seen: set[int] = set()
@@ -102,15 +108,27 @@ class Index:
 
 def _others(phrase: str) -> tuple[frozenset[str], ...]:
     # A hyphen ends a word in a pattern and not in the list of words, so such a phrase is left to its pattern.
-    words = [] if "-" in phrase else [w.split("|") for w in phrase.split(" ")[1:] if w != ".."]
+    words = [] if "-" in phrase else [w.split("|") for w in phrase.split(" ")[1:] if w not in _GAPS]
     return tuple(frozenset(choices) for choices in words if not any("*" in c for c in choices))
+
+
+def _chinese(phrase: str) -> str:
+    made: list[str] = []
+    for gap, piece in zip(("", *_GAP.findall(phrase)), _GAP.split(phrase), strict=True):
+        made.append(f"[^。！？!?\\n]{{0,{_CHARACTERS * len(gap)}}}?" if gap else "")
+        # A number is a whole number: not the 9 of 39, not the 十 of 八十.
+        guarded = (
+            ("(?<![0-9一二三四五六七八九十])" if p[:1] in _NUMERALS else "") + re.escape(p) for p in piece.split("|")
+        )
+        made.append(f"(?:{'|'.join(guarded)})")
+    return "".join(made)
 
 
 def _english(phrase: str) -> re.Pattern[str]:
     parts: list[str] = []
     for word in phrase.split(" "):
-        if word == "..":
-            parts.append(r"(?:\W+[\w']+){0,3}?")
+        if word in _GAPS:
+            parts.append(rf"(?:\W+[\w'-]+){{0,{_GAPS[word]}}}?")
             continue
         choices = "|".join(re.escape(w).replace(r"\*", r"[\w'-]*") for w in word.split("|"))
         parts.append((r"\W+" if parts else "") + f"(?:{choices})")

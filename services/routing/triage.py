@@ -81,9 +81,12 @@ def compile_rules(document: Mapping[str, Any]) -> Rules:
 
 
 def load_rules() -> Rules:
-    """The rules of the package."""
-    text = (files("services.routing") / "data" / "triage.yaml").read_text("utf-8")
-    return compile_rules(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    """The rules of the package: `triage.yaml` and `triggers.yaml`."""
+    document: dict[str, Any] = {}
+    for name in ("triage.yaml", "triggers.yaml"):
+        text = (files("services.routing") / "data" / name).read_text("utf-8")
+        document |= yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return compile_rules(document)
 
 
 def language_of(text: str, otherwise: Language | None) -> tuple[Language, str]:
