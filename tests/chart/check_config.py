@@ -81,6 +81,12 @@ def test_every_setting_is_filled_by_the_chart_or_can_be_given() -> None:
     assert filled - own == MANAGED
 
 
+def test_the_pager_is_escalations_alone_and_only_when_it_has_an_address() -> None:
+    for case, callers in (("full", {"escalation"}), ("minimal", set())):
+        found = {component(d): environment(next(pods([d]))[1]) for d in of_kind(rendered(case), "Deployment")}
+        assert {name for name, env in found.items() if any(key.startswith("on_call_") for key in env)} == callers
+
+
 def test_pools_that_are_counted_are_those_that_are_opened() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())["defaults"]["pools"]
     fields = ServiceSettings.model_fields

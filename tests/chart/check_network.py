@@ -73,6 +73,8 @@ OUTSIDE = [
     End("another database", address="10.30.0.11"),
     End("kafka", address="10.30.1.7"),
     End("mail", address="10.30.2.25"),
+    End("pager", address="10.30.4.9"),
+    End("webhooks", address="10.30.5.20"),
     End("collector", address="10.40.0.1"),
     End("office", address="10.20.0.1"),
     End("guest network", address="10.20.99.1"),
@@ -118,6 +120,8 @@ def expected() -> set[tuple[str, str, int, str]]:
     found = {("ingress", "intake", 8000, "TCP"), ("office", "routing", 8000, "TCP")}
     # The promise page shows the policy as escalation publishes it.
     found |= {("notifier", "mail", 587, "TCP"), ("intake", "escalation", 8000, "TCP")}
+    found |= {("escalation", "pager", 443, "TCP")}
+    found |= {("intake", "webhooks", 443, "TCP"), ("notifier", "webhooks", 443, "TCP")}
     for service in SERVICES:
         found |= {
             ("test", service, 8000, "TCP"),
@@ -145,6 +149,20 @@ def test_without_named_peers_only_the_port_is_held() -> None:
     assert ("migrate", "internet", 9092, "TCP") not in possible
     assert ("topics", "internet", 5432, "TCP") not in possible
     assert {a for a, b, _, _ in possible if b == "intake"} == {"test", "prometheus"}
+
+
+def test_pager_and_webhooks_are_reached_only_when_they_are_switched_on() -> None:
+    assert not [f for f in flows(rendered("minimal")) if f[2] == 443]
+    on = render("minimal", 'pager.url="https://pager.example.com"', "networkPolicy.webhooks.enabled=true")
+    assert {a for a, b, port, _ in flows(on) if (b, port) == ("internet", 443)} == {"escalation", "intake", "notifier"}
+    inside = {"pager": {"url": "http://alertmanager.monitoring:9093/api/v2/alerts", "format": "alertmanager"},
+              "networkPolicy": {"pager": {"port": 9093, "peers": [{"podSelector": {"matchLabels": {"app": "x"}},
+                  "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}}}  # fmt: skip
+    policies = of_kind(render("minimal", over=inside), "NetworkPolicy")
+    ends = {end.name: end for end in [*ours(rendered("minimal")), *OUTSIDE]}
+    assert reaches(policies, ends["escalation"], ends["another in monitoring"], 9093)
+    assert not reaches(policies, ends["escalation"], ends["internet"], 9093)
+    assert not reaches(policies, ends["routing"], ends["another in monitoring"], 9093)
 
 
 def test_without_policies_everything_is_possible() -> None:

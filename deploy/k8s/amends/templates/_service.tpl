@@ -18,6 +18,13 @@
 {{- if eq .service "intake" -}}
 {{- $_ := set $plain "AMENDS_ESCALATION_URL" (printf "http://%s-escalation:8000" (include "amends.prefix" $root)) -}}
 {{- end -}}
+{{- if and (eq .service "escalation") $root.Values.pager.url -}}
+{{- $_ := set $plain "AMENDS_ON_CALL_URL" $root.Values.pager.url -}}
+{{- $_ := set $plain "AMENDS_ON_CALL_FORMAT" $root.Values.pager.format -}}
+{{- with $root.Values.pager.networks -}}
+{{- $_ := set $plain "AMENDS_ON_CALL_NETWORKS" . -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $value := .own.settings -}}
 {{- $_ := set $plain (printf "AMENDS_%s" (upper $name)) $value -}}
 {{- end -}}
@@ -34,6 +41,9 @@
 {{- end }}
 {{- end }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_TOKEN_KEY_BEFORE" "ref" $root.Values.tokens.keyBeforeRef "optional" true) }}
+{{- if and (eq .service "escalation") $root.Values.pager.url }}
+{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_ON_CALL_SECRET" "ref" $root.Values.pager.secretRef "optional" true) }}
+{{- end }}
 {{- if eq .service "notifier" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_SMTP_URL" "ref" $root.Values.smtp.urlRef) }}
 {{- end }}
