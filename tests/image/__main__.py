@@ -67,6 +67,8 @@ class Containers:
         found = {}
         for entry in self._pods[part]["containers"][0]["env"]:
             source = entry.get("valueFrom", {}).get("secretKeyRef", {})
+            if source and source["key"] not in self._outside.secret() and source.get("optional"):
+                continue
             found[entry["name"]] = self._outside.secret()[source["key"]] if source else entry["value"]
         if part in self.ports:
             found |= {"AMENDS_HTTP_HOST": LOOPBACK, "AMENDS_HTTP_PORT": str(self.ports[part])}
