@@ -28,7 +28,8 @@ MAIL = (
           "address wait for a person.",
           (Query(now("amends_letters_open", where(_HELD), "state"), "{{state}}"),),
           kind="bars", limits=(1, 10), links=(("One complaint", to(COMPLAINT)),)),
-    Panel("Does mail flow?", "For how long the letter that waits longest for its sending is due.",
+    Panel("Does mail flow?", "For how long the letter that waits longest for its sending has been due, or was tried in "
+          "vain.",
           (Query(age("amends_oldest_letter_timestamp_seconds", _N), "oldest"),), unit="s", limits=(60, 900)),
     Panel("What share fails?", "Letters that failed or whose fate is unknown, of those settled, within the range.",
           (Query(share(summed("amends_letters_total", "$__range", where('outcome=~"failed|unknown"')),

@@ -136,7 +136,8 @@ ALERTS = (
     ),
     Alert(
         "LettersWaiting", f"{_age('amends_oldest_letter_timestamp_seconds', 'namespace')} > 900", "5m", "critical",
-        "No letter goes out", "A letter has been due for sending for more than a quarter of an hour.",
+        "Letters do not go out",
+        "A letter has been due for sending, or has been tried in vain, for more than a quarter of an hour.",
     ),
     Alert(
         "ReconciliationGap",

@@ -33,7 +33,7 @@ WAITING_LETTERS = State(
     answers="Which letters wait, and for whom?",
 )  # fmt: skip
 OLDEST_LETTER = State(
-    "amends_oldest_letter_timestamp_seconds", "Since when the letter that waits longest for its sending is due", {},
+    "amends_oldest_letter_timestamp_seconds", "Since when the letter that waits longest for its sending waits", {},
     answers="Does mail flow?", moment=True,
 )  # fmt: skip
 OPEN_PROMISES = State(

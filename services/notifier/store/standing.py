@@ -18,7 +18,11 @@ _LETTERS = text(
     "SELECT state, count(*) AS n FROM letter WHERE state NOT IN ('sending', 'sent', 'cancelled') GROUP BY state "
     "UNION ALL SELECT 'sending', count(*) FROM letter WHERE state = 'sending'"
 )
-_OLDEST = text("SELECT min(next_try_at) AS at FROM letter WHERE state IN ('ready', 'retry') AND next_try_at <= now()")
+# One that is tried again has waited since it was written: its next try would hide for days that no mail goes out.
+_OLDEST = text(
+    "SELECT min(CASE state WHEN 'retry' THEN created_at ELSE next_try_at END) AS at FROM letter "
+    "WHERE state = 'retry' OR (state = 'ready' AND next_try_at <= now())"
+)
 _PROMISES = text("SELECT kind, count(*) AS n FROM promise WHERE state = 'open' GROUP BY kind")
 
 
