@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -15,6 +14,7 @@ from .entry import Entry, Snapshot, event_of, language_of
 from .identity import Contact
 from .links import Links
 from .metrics import ACCEPTED
+from .retention import Retention
 from .store import entries as store
 from .store.entries import Newcomers
 
@@ -28,7 +28,7 @@ class Admission:
     deployment: str
     links: Links
     default_tier: str
-    keep: timedelta
+    retention: Retention
 
     async def admit(self, unit: Unit, entries: Sequence[Entry]) -> set[UUID]:
         """Write entries (one per id) and say so. The ids that were new. `unit` needs no lock on them, nor `now`.
@@ -38,7 +38,7 @@ class Admission:
         """
         entries = sorted(entries, key=lambda e: e.id)
         customers, newcomers = await self._customers(unit, entries)
-        fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.keep)
+        fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.retention.of("complaint"))
         files = []
         for entry in entries:
             if entry.id not in fresh:
@@ -52,7 +52,7 @@ class Admission:
                 unit.count(*accounting.post(entry.source, entry.kind))
             ACCEPTED.labels(entry.channel, customers[entry.id].tier, entry.kind).inc()
         if files:
-            await store.add_files(unit.tx, files, unit.now + self.keep)
+            await store.add_files(unit.tx, files, unit.now + self.retention.of("attachment"))
         return fresh
 
     async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> tuple[dict[UUID, Snapshot], Newcomers]:

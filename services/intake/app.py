@@ -12,7 +12,7 @@ from shared.deliver.http import Poster, networks
 from shared.deliver.webhooks import Target, Webhooks
 from shared.spine.spine import Spine
 
-from . import identity, lmtp, purge
+from . import identity, lmtp, purge, retention
 from .accounting import FIGURES
 from .admission import Admission
 from .api import Desk, agent, bodies, channels, complaints, directory, links, mails, pages, tracking
@@ -31,6 +31,7 @@ from .mailroom import Mailroom
 from .model import Case
 from .parsers import Parsers
 from .policies import Policies
+from .retention import Retention
 from .review import Review
 from .settings import Settings
 from .settling import Settling
@@ -43,11 +44,11 @@ from .switchboard import Switchboard
 VIEW_LINGER = 0.25
 
 
-def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
+def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
     """Everything that the routes call."""
     key = settings.token_key.get_secret_value()
     links = Links(key, settings.public_url, settings.link_days, settings.token_keys[1:])
-    admission = Admission(settings.deployment_id, links, settings.default_tier, timedelta(days=settings.keep_days))
+    admission = Admission(settings.deployment_id, links, settings.default_tier, kept)
     parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
     return Desk(
@@ -57,7 +58,7 @@ def desk_of(settings: Settings, spine: Spine[Case]) -> Desk:
         links=links,
         coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
         conversation=Conversation(spine.work, admission),
-        review=Review(spine.db, parsers, admission.keep),
+        review=Review(spine.db, parsers, kept.of("raw_mail")),
         mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers),
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
@@ -88,10 +89,16 @@ def mail_loops(settings: Settings, desk: Desk) -> list[Loop]:
 
 def build(settings: Settings) -> Service:
     """The composition root."""
+    kept = retention.load(settings.retention, settings.phone_region)
     spine: Spine[Case] = Spine(
-        settings, service="intake", store=Store(), handlers=HANDLERS, linger=VIEW_LINGER, figures=FIGURES
+        settings,
+        service="intake",
+        store=Store(kept.of("letter")),
+        handlers=HANDLERS,
+        linger=VIEW_LINGER,
+        figures=FIGURES,
     )
-    desk = desk_of(settings, spine)
+    desk = desk_of(settings, spine, kept)
     keys = ChannelKeys(spine.db, per_minute=settings.key_per_minute)
     site, linker = Site(desk), Linker(spine.work)
     web = web_app(

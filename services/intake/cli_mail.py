@@ -3,17 +3,18 @@
 import asyncio
 import getpass
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from pydantic import Field
 
 from shared.base.config import Settings, load
 from shared.base.db import Database
 from shared.base.errors import Problem
 
+from . import retention
 from .cli import Json, fail, with_database
 from .parsers import Parsers
 from .review import Review
@@ -27,11 +28,13 @@ PATIENCE = 15.0
 class KeepSettings(Settings):
     """How long what comes back is kept."""
 
-    keep_days: int = Field(2190, ge=1)
+    retention: Path | None = None
+    phone_region: str = "CN"
 
 
 def _review(database: Database) -> Review:
-    return Review(database, Parsers(), timedelta(days=load(KeepSettings).keep_days))
+    settings = load(KeepSettings)
+    return Review(database, Parsers(), retention.load(settings.retention, settings.phone_region).of("raw_mail"))
 
 
 def _id(text: str) -> UUID:

@@ -52,6 +52,7 @@ class Conversation:
                 source=source,
                 body=body,
                 now=unit.now,
+                until=unit.now + self.admission.retention.of("message"),
             ):
                 first = await cases.message(unit.tx, said.id)
                 if first is None or first[:2] != (complaint_id, word) or not same_body(first[2], body):
@@ -59,7 +60,7 @@ class Conversation:
                 return True
             case = (await self.work.store.load(unit.tx, [complaint_id]))[complaint_id]
             effects = list(COMMANDS[word](case, said, unit.now))
-            until = unit.now + self.admission.keep
+            until = unit.now + self.admission.retention.of("attachment")
             if files:
                 await entries.add_files(unit.tx, [(complaint_id, said.id, file) for file in files], until)
             case.version += 1

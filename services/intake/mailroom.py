@@ -20,12 +20,12 @@ from shared.base.errors import Problem
 from shared.base.loops import LoopControl
 from shared.spine import totals
 
-from . import accounting, identity
+from . import accounting, answers, identity
 from .batches import Batches
 from .mail import Mail
 from .parsers import Parsers, Unparsable
 from .requests import MailOut
-from .settling import ANSWER_PAUSE, Parsed, Settling
+from .settling import Parsed, Settling
 from .store import mails as store
 from .store.mails import Arrival, New, Outcome
 
@@ -97,7 +97,7 @@ class Mailroom:
 
     async def keep_in(self, tx: AsyncConnection, new: Sequence[New]) -> list[Arrival]:
         """Keep mails in the caller's transaction; those that are kept already are not in the answer."""
-        kept = await store.keep(tx, new, retry=RETRY, life=self.settling.admission.keep)
+        kept = await store.keep(tx, new, retry=RETRY, life=self.settling.admission.retention.of("raw_mail"))
         await totals.add(tx, accounting.mails_seen(arrival.source for arrival in kept))
         return kept
 
@@ -108,7 +108,7 @@ class Mailroom:
             async with self.settling.work.db.transaction() as tx:
                 waiting = await store.due(tx, SWEEP)
                 if time.monotonic() >= forget_at:
-                    await store.forget_answered(tx, ANSWER_PAUSE)
+                    await store.forget_answered(tx, answers.PAUSE)
                     forget_at = time.monotonic() + FORGET_SECONDS
             for raw_id in waiting:
                 control.beat()

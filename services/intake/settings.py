@@ -1,5 +1,7 @@
 """Configuration of intake."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr, field_validator
 
 from shared.base.config import ServiceSettings
@@ -14,10 +16,14 @@ class Settings(ServiceSettings):
     trusted_gateways: list[str] = Field(
         [], description="JSON list of mail hosts whose topmost Received header tells when a mail reached the company"
     )
-    phone_region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="Country that reads numbers without a prefix")
+    phone_region: str = Field(
+        "CN",
+        pattern=r"^[A-Z]{2}$",
+        description="Country: reads numbers without prefix, says how long things are kept",
+    )
     tiers: list[str] = Field(["top", "high", "middle", "low"], min_length=1, description="JSON list of service tiers")
     default_tier: str = Field("low", description="Tier of a customer whom the directory does not know")
-    keep_days: int = Field(2190, ge=1, description="How long complaints, letters and raw mail are kept")
+    retention: Path | None = Field(None, description="A file that says how long what is kept, over the package's own")
     link_days: int = Field(180, ge=1, description="How long a signed tracking link opens")
     max_body: int = Field(8 << 20, description="Largest JSON body")
     max_mail: int = Field(50 << 20, description="Largest mail")

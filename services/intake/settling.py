@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from shared.events.intake import BounceReceived, Person
@@ -11,18 +11,18 @@ from shared.spine.unit import Unit, Work
 
 from . import accounting, classify, commands, identity, letters_in
 from .admission import Admission
+from .answers import Answers
 from .commands import Said
 from .entry import Entry
 from .mail import Mail
 from .metrics import DUPLICATE, MAILS
 from .model import Case
+from .retention import Class
 from .store import entries
 from .store import mails as store
 from .store.mails import Arrival, Decision, Outcome
 
-DOUBTFUL_LIFE = timedelta(days=90)
-# RFC 3834: one sender gets one automatic answer in a while, so that two machines do not write to each other for ever.
-ANSWER_PAUSE = timedelta(hours=24)
+DOUBTFUL: tuple[Class, ...] = ("spam", "quarantined")  # of no use to anybody once the sample was looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class Settling:
             decisions = [self._decision(j, wanted, ours, others) for j in judged]
             became, decided = await store.decide(unit.tx, decisions)
             unit.count(*(accounting.mail_decided(source, outcome) for source, outcome in decided))
-            doubtful = [d.raw_id for d in decisions if d.outcome in ("spam", "quarantined")]
-            if doubtful:
-                await store.shorten(unit.tx, doubtful, DOUBTFUL_LIFE)
+            for doubtful in DOUBTFUL:
+                if found := [d.raw_id for d in decisions if d.outcome == doubtful]:
+                    await store.shorten(unit.tx, found, self.admission.retention.of(doubtful))
         return [became[parsed.arrival.raw_id] for parsed in batch]
 
     async def _judge(self, unit: Unit, batch: Sequence[Parsed]) -> list[_Judged]:
@@ -131,47 +131,54 @@ class Settling:
         """Complaints, questions, praise, suggestions: admitted like any other."""
         if not judged:
             return
-        pauses = await self._answerable(unit, judged)
+        answers = await self._answers(unit, judged)
         begun: list[Entry] = []
         for one in judged:
             kind = classify.first_message(one.verdict.outcome)
             assert kind
             entry = letters_in.entry(one.arrival, one.mail, kind, one.content_id, self._received(one))
-            entry.quiet = not _claimed(pauses, one.mail)
+            entry.quiet = not answers.may(one.mail)
             begun.append(entry)
+        await self._answered(unit, answers)
         await self.admission.admit(unit, begun)
 
     async def _go_on(self, unit: Unit, judged: Sequence[_Judged]) -> None:
         """Replies, chases, bounces: words about complaints that are known."""
         if not judged:
             return
-        pauses = await self._answerable(unit, [j for j in judged if j.verdict.outcome == "chase"])
+        answers = await self._answers(unit, [j for j in judged if j.verdict.outcome == "chase"])
         known = await self.work.store.load(unit.tx, sorted({j.target for j in judged if j.target}))
         changed: dict[UUID, Case] = {}
         for one in judged:
             assert one.target
             case = known[one.target]
-            effects = await self._later(unit, one, case, pauses) if case.origin else []
+            effects = await self._later(unit, one, case, answers) if case.origin else []
             if effects:
                 case.version += 1
                 unit.add(case.complaint_id, one.content_id, effects)
                 changed[case.complaint_id] = case
+        await self._answered(unit, answers)
         if changed:
             await self.work.store.save(unit.tx, list(changed.values()))
 
-    async def _answerable(self, unit: Unit, judged: Sequence[_Judged]) -> set[str]:
-        """Those senders whom we may answer by ourselves: people whom we have not answered so for a day."""
+    @staticmethod
+    async def _answers(unit: Unit, judged: Sequence[_Judged]) -> Answers:
+        """What machines of ours answered to these senders; those who are machines themselves get nothing."""
         senders = {j.mail.sender for j in judged if j.mail.sender and not j.mail.machine}
-        return await store.may_answer(unit.tx, sorted(senders), ANSWER_PAUSE)
+        return Answers(await store.answers(unit.tx, senders), unit.now)
 
-    async def _later(self, unit: Unit, one: _Judged, case: Case, pauses: set[str]) -> list[Effect]:
+    @staticmethod
+    async def _answered(unit: Unit, answers: Answers) -> None:
+        await store.answered(unit.tx, {sender: answers.given[sender] for sender in sorted(answers.changed)})
+
+    async def _later(self, unit: Unit, one: _Judged, case: Case, answers: Answers) -> list[Effect]:
         mail, outcome = one.mail, one.verdict.outcome
         if outcome == "bounce":
             return [Emit(_bounced(case, mail))]
         if outcome not in ("reply", "chase"):
             return []
         files = letters_in.files(mail, one.content_id)
-        about, until = case.complaint_id, unit.now + self.admission.keep
+        about, until = case.complaint_id, unit.now + self.admission.retention.of("attachment")
         await entries.add_files(unit.tx, [(about, one.content_id, f) for f in files], until)
         word = Said(
             id=one.content_id,
@@ -182,7 +189,7 @@ class Settling:
             file_names={f.id: f.name for f in files},
             thread=letters_in.thread(mail),
             answers_letter=one.verdict.about.letter_id if one.verdict.about else None,
-            quiet=outcome == "chase" and not _claimed(pauses, mail),
+            quiet=outcome == "chase" and not answers.may(mail, chase=True),
         )
         command = commands.chase if outcome == "chase" else commands.message
         if one.verdict.unsolved and case.stage in ("resolved", "closed"):
@@ -198,14 +205,6 @@ class Settling:
         if mail.received_at and mail.received_by in self.gateways:
             return min(mail.received_at, arrival.seen_at)
         return min(arrival.received_at or arrival.seen_at, arrival.seen_at)
-
-
-def _claimed(pauses: set[str], mail: Mail) -> bool:
-    """Whether this very mail gets the automatic answer: the first of its sender in a batch does."""
-    if mail.machine or mail.sender not in pauses:
-        return False
-    pauses.discard(mail.sender)
-    return True
 
 
 def _bounced(case: Case, mail: Mail) -> BounceReceived:

@@ -64,7 +64,7 @@ class Switchboard:
             if theirs and call.complaint_id is None and classify.is_chase(calls.words(call.document)):
                 about = theirs
             await self._settle(unit, call, about)
-            await store.put(unit.tx, call, unit.now + self.admission.keep)
+            await store.put(unit.tx, call, unit.now + self.admission.retention.of("call"))
             after = accounting.became(call)
             unit.count(*accounting.call(source, known=known is not None, before=before, after=after))
             told = await self._told(unit, call)
@@ -194,7 +194,7 @@ class Switchboard:
                     await self._call_back(unit, call, theirs)
                 else:
                     await self._settle(unit, call, None, now_or_never=True)
-                await store.put(unit.tx, call, unit.now + self.admission.keep)
+                await store.put(unit.tx, call, unit.now + self.admission.retention.of("call"))
                 after = accounting.became(call)
                 unit.count(*accounting.call(call.source, known=True, before=before, after=after))
 

@@ -154,12 +154,14 @@ mailbox = Table(
     Column("waiting", BigInteger, nullable=False),
     Column("compared_at", _time),
 )
-# When the address behind a SHA-256 last got an automatic answer to a mail: no second one within 24 hours.
+# When the address behind a SHA-256 last got an automatic answer to a mail, and a sketch of what each one answered, for
+# two days: so that two machines do not write to each other.
 answered = Table(
     "answered",
     metadata,
     Column("sender", LargeBinary, primary_key=True),
     Column("at", _time, nullable=False),
+    Column("told", JSONB, nullable=False),
 )
 # What a mail says, by Message-ID and decoded content: the unique row that makes the second one a duplicate.
 mail_content = Table(

@@ -46,7 +46,7 @@ async def intake(own: Database) -> AsyncIterator[Intake]:
 @pytest.fixture
 async def work(own: Database) -> AsyncIterator[Work[Case]]:
     spine: Spine[Case] = Spine(
-        settings(own, "intake", "127.0.0.1:1", "none"), service="intake", store=Store(), handlers={}
+        settings(own, "intake", "127.0.0.1:1", "none"), service="intake", store=Store(timedelta(days=1)), handlers={}
     )
     yield spine.work
     await spine.closed()

@@ -81,6 +81,7 @@ async def quiet(intake: Intake) -> list[bool]:
     return [bool(body.get("quiet")) for kind, body in await intake.events() if kind in heard]
 
 
+@pytest.mark.timeout(900 if FULL else 120)
 async def test_a_flood_of_one_senders_mails_is_kept_whole_and_gets_one_automatic_answer(intake: Intake) -> None:
     slots = asyncio.Semaphore(32)
 
@@ -94,9 +95,45 @@ async def test_a_flood_of_one_senders_mails_is_kept_whole_and_gets_one_automatic
     await asyncio.gather(*(one(n) for n in range(FLOOD)))
     told = await quiet(intake)
     assert (len(told), told.count(False)) == (FLOOD, 1)
-    await intake.rows("UPDATE answered SET at = at - interval '25 hours' RETURNING 1")
+    await a_day_later(intake)
     await one(FLOOD)
     assert (await quiet(intake)).count(False) == 2
+
+
+async def a_day_later(intake: Intake) -> None:
+    """As if the automatic answers had gone out a day earlier."""
+    day = "(SELECT jsonb_agg(jsonb_set(one, '{0}', to_jsonb((one->>0)::float - 90000))) "
+    await intake.rows(f"UPDATE answered SET told = {day} FROM jsonb_array_elements(told) AS one) RETURNING 1")
+
+
+MATTERS = (
+    ("Broken kettle", "The kettle that I bought on Monday does not heat any more. I want my money back."),
+    ("Rude driver", "Your courier shouted at my mother yesterday and threw the box over the fence."),
+    ("Wrong invoice", "Order 4711 was charged twice on this month's statement."),
+    ("No signal", "Since the storm there is no telephone in our whole street, and nobody answers the hotline."),
+)
+
+
+async def test_a_second_matter_of_one_person_is_answered_too_and_the_same_one_is_not(intake: Intake) -> None:
+    for subject, words in MATTERS[:2]:
+        await outcome(intake, mail(words, subject=subject))
+    assert await quiet(intake) == [False, False]
+    await outcome(intake, mail(f"{MATTERS[1][1]} It is a disgrace!", subject="Rude driver"))
+    await outcome(intake, mail(MATTERS[2][1], subject="Re: Your message"))
+    await outcome(intake, mail(MATTERS[2][1], subject="Wrong", more="In-Reply-To: <elsewhere@example.com>\r\n"))
+    assert await quiet(intake) == [False, False, True, True, True], "alike, or an answer to something"
+    for subject, words in MATTERS[2:]:
+        await outcome(intake, mail(words, subject=subject))
+    assert (await quiet(intake))[5:] == [False, True], "three in a day, whatever they say"
+    await a_day_later(intake)
+    await outcome(intake, mail("It broke again, the kettle.", subject="Broken kettle"))
+    assert (await quiet(intake))[-1] is False
+
+
+async def test_two_mails_of_one_sender_at_once_are_answered_once(intake: Intake) -> None:
+    words = MATTERS[0][1]
+    await asyncio.gather(*(outcome(intake, mail(f"{words} {n}", subject="Kettle")) for n in range(16)))
+    assert (await quiet(intake)).count(False) == 1
 
 
 async def test_who_chases_after_the_acknowledgement_gets_no_second_automatic_answer_that_day(intake: Intake) -> None:

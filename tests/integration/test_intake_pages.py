@@ -1,6 +1,10 @@
 """The customer's pages without JavaScript, and the view that the other services' events make, on real servers."""
 
+import asyncio
+import random
 import re
+import statistics
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -99,10 +103,43 @@ async def test_a_wrong_contact_and_an_unknown_reference_look_the_same(intake: In
     assert (await page(intake, right.headers["location"])).status_code == 200
 
 
+async def test_how_long_a_refusal_takes_does_not_tell_whether_there_is_such_a_complaint(intake: Intake) -> None:
+    """As many tries at complaints with a long story as at none, mixed: who sees the times alone must guess."""
+    known = [(await intake.post(complaint())).json()["reference"] for _ in range(10)]
+    long = ", ".join(f"line {n} of a long story" for n in range(5000))
+    await intake.rows(
+        "INSERT INTO tracking (complaint_id, version, open, document) SELECT complaint_id, 1, true, "
+        "jsonb_build_object('timeline', CAST(:long AS text)) FROM complaint RETURNING 1", long=long
+    )  # fmt: skip
+    tries = [(reference, True) for reference in known for _ in range(8)] + [(new_reference(), False) for _ in range(80)]
+    random.Random(3).shuffle(tries)
+    slots, taken = asyncio.Semaphore(4), {True: [0.0] * 0, False: [0.0] * 0}
+
+    async def one(reference: str, there: bool) -> None:
+        async with slots:
+            started = time.perf_counter()
+            answer = await intake.client.post(f"/track/{reference}", data={"contact": "eve@example.com"})
+            taken[there].append(time.perf_counter() - started)
+        assert answer.status_code == 403
+
+    await asyncio.gather(*(one(*each) for each in tries))
+    longer = sum((a > b) + (a == b) / 2 for a in taken[True] for b in taken[False])
+    share = longer / (len(taken[True]) * len(taken[False]))
+    print({there: f"median {statistics.median(times) * 1000:.1f} ms" for there, times in taken.items()}, f"{share:.2f}")
+    # Of two equal distributions of 80 the share is 0.5, with a standard deviation of 0.046.
+    assert 0.3 < share < 0.7
+
+
 async def test_guessing_is_slowed_down(intake: Intake) -> None:
     kept = (await intake.post(complaint())).json()["reference"]
     codes = [(await intake.client.post(f"/track/{kept}", data={"contact": f"{n:06d}"})).status_code for n in range(11)]
     assert codes == [403] * 10 + [429]
+    another_way_to_write_it = kept.replace("AM-", "am").replace("0", "o")
+    again = await intake.client.post(f"/track/{another_way_to_write_it}", data={"contact": "x"})
+    assert again.status_code == 429
+    nobodys = new_reference()
+    codes = [(await intake.client.post(f"/track/{nobodys}", data={"contact": "x"})).status_code for _ in range(11)]
+    assert codes == [403] * 10 + [429], "the same for what does not exist"
     last = await intake.client.post(f"/track/{kept}", data={"contact": "x"}, headers={"Accept-Language": "zh"})
     assert "请稍等一会儿" in last.text
     assert last.headers["retry-after"] == "600"

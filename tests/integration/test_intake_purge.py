@@ -24,7 +24,7 @@ async def purged(own: Database, *arguments: str) -> dict[str, int]:
 async def old(intake: Intake, *references: str) -> None:
     """As if these complaints, and everything that has an age, had lived their time."""
     async with intake.admin.transaction() as tx:
-        for table in ("complaint", "file", "raw_mail", "call"):
+        for table in ("complaint", "file", "raw_mail", "call", "message", "attachment"):
             statement = f"UPDATE {table} SET delete_after = now() - interval '1 s'"
             if table == "complaint":
                 await tx.execute(text(f"{statement} WHERE reference = ANY(:r)"), {"r": list(references)})
@@ -42,7 +42,13 @@ async def test_what_has_lived_its_time_goes_and_what_is_held_or_open_stays(datab
     own = database()
     async with running(own) as intake:
         ended, held, going = [await post(intake, n) for n in range(3)]
-        await intake.mail(b"From: eve@example.com\r\nSubject: x\r\n\r\nRefund me.")
+        spam, wanted = (b"X-Spam-Flag: YES\r\n", b"")
+        for mark in (spam, wanted):
+            await intake.mail(mark + b"From: eve@example.com\r\nSubject: x\r\n\r\nRefund me.")
+        [life] = await intake.rows(
+            "SELECT round(extract(epoch FROM min(delete_after) - now()) / 86400) AS d FROM raw_mail"
+        )
+        assert life.d == 90, "what was marked as spam"
         for one in (ended, held):
             await intake.client.post(f"/v1/complaints/{one['complaint_id']}/withdraw", headers=intake.bearer())
         assert (await amends(own, "purge", "hold", held["reference"])).exit_code == 0
@@ -61,6 +67,9 @@ async def test_what_has_lived_its_time_goes_and_what_is_held_or_open_stays(datab
         assert (left[ended["reference"]].body, left[ended["reference"]].email) == ("{}", None)
         assert "parcel" in left[held["reference"]].body
         assert "parcel" in left[going["reference"]].body
+        assert len(await intake.rows("SELECT 1 FROM raw_mail")) == 1, "that of an open complaint"
+        nameless = await intake.rows("SELECT 1 FROM message WHERE delete_after IS NULL AND class <> 'erased'")
+        assert nameless == [], "everything knows its day"
         assert await intake.rows("SELECT 1 FROM file"), "others still have the same bytes"
         assert await intake.rows("SELECT 1 FROM contact WHERE value = 'ada0@example.com'") == []
         again = await intake.post(complaint(text="Another body."), "k0")

@@ -1,7 +1,9 @@
 """The tracking page: where a complaint stands, and what its customer can say now."""
 
+import asyncio
 import json
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +17,7 @@ from services.intake.commands import COMMANDS, NEEDS_TEXT, Said, possible
 from services.intake.entry import own_words
 from services.intake.model import Case
 from services.intake.store import cases, entries
+from services.intake.store.cases import Lock
 from services.intake.throttle import Throttle
 from shared.base.errors import Conflict, NotFound, Problem
 from shared.base.pages import HEADERS, moment
@@ -27,6 +30,7 @@ from .site import Sent, Site, address
 
 SOURCE = "tracking-page"
 NOBODY = UUID(int=0)
+REFUSED_AFTER = 0.1  # seconds; far more than the look-up takes, found or not
 
 
 class TrackingPages:
@@ -46,20 +50,27 @@ class TrackingPages:
 
     async def show(self, request: Request, given: str) -> Response:
         """The story of one complaint, for who holds a signed link; otherwise the question who asks."""
-        token = request.query_params.get("t", "")
+        started, token = time.monotonic(), request.query_params.get("t", "")
         case = await self._unlocked(given, token)
-        return (
-            self._ask(request, given, failed=bool(token)) if case is None else await self._story(request, case, token)
-        )
+        if case is not None:
+            return await self._story(request, case, token)
+        if token:
+            await _evenly(started)
+        return self._ask(request, given, failed=bool(token))
 
     async def unlock(self, request: Request, given: str) -> Response:
-        """Somebody tells their contact: right → a signed link; wrong contact and unknown reference look the same."""
-        sent = await self.site.read(request)
-        if not (self.attempts.allow(given.upper()) and self.callers.allow(address(request))):
+        """Somebody tells their contact: right → a signed link; wrong contact and unknown reference look the same.
+
+        Both are the same work, are answered at the same moment, and count for the same throttle.
+        """
+        sent, started = await self.site.read(request), time.monotonic()
+        tried = reference.parse(given) or given
+        if not (self.attempts.allow(tried) and self.callers.allow(address(request))):
             raise Problem(429, "Too many requests", "Please try again in ten minutes.", headers={"Retry-After": "600"})
-        case = await self._case(given)
-        if self._knows(case, sent.fields.get("contact", "")) and case and case.origin:
-            return self._back(case.origin.reference, self._fresh(case))
+        lock = await self._lock(given)
+        if self._opens(lock, sent.fields.get("contact", "")):
+            return self._back(tried, self.desk.links.token(tried, datetime.now(UTC), lock.edition))
+        await _evenly(started)
         return self._ask(request, given, 403, failed=True)
 
     async def say(self, request: Request, given: str, word: str) -> Response:
@@ -77,8 +88,8 @@ class TrackingPages:
             return self._back(given, token, "#say")
         done = await self._say(case, word, text, sent)
         if word == "revoke-links":
-            case = await self._case(given) or case
-            token = self._fresh(case)
+            edition = (await self._lock(given)).edition
+            token = self.desk.links.token(case.origin.reference, datetime.now(UTC), edition)
         return self._back(given, token, f"&done={done}")
 
     async def _say(self, case: Case, word: str, text: str, sent: Sent) -> str:
@@ -123,33 +134,27 @@ class TrackingPages:
     def _back(given: str, token: str, more: str = "") -> Response:
         return RedirectResponse(f"/track/{given}?t={token}{more}", 303, headers=HEADERS)
 
-    def _fresh(self, case: Case) -> str:
-        assert case.origin
-        return self.desk.links.token(case.origin.reference, datetime.now(UTC), case.link_edition)
-
-    async def _case(self, given: str) -> Case | None:
+    async def _lock(self, given: str) -> Lock:
         parsed = reference.parse(given) or reference.new()  # a malformed one costs the same look-up
         async with self.desk.work.db.read() as tx:
-            found = await cases.id_of(tx, parsed) or NOBODY
-            case = (await self.desk.work.store.load(tx, [found]))[found]
-        return case if case.origin else None
+            return await cases.lock_of(tx, parsed)
 
     async def _unlocked(self, given: str, token: str) -> Case | None:
-        case = await self._case(given) if token else None
-        edition = case.link_edition if case else 0
-        return case if self.desk.links.valid(given, token, datetime.now(UTC), edition) else None
+        """The complaint, for who holds a link that still opens it."""
+        if not token:
+            return None
+        lock = await self._lock(given)
+        if not self.desk.links.valid(given, token, datetime.now(UTC), lock.edition) or lock.complaint_id is None:
+            return None
+        async with self.desk.work.db.read() as tx:
+            return (await self.desk.work.store.load(tx, [lock.complaint_id]))[lock.complaint_id]
 
-    def _knows(self, case: Case | None, told: str) -> bool:
+    def _opens(self, lock: Lock, told: str) -> bool:
         email, phone = identity.email(told), identity.phone(told, self.desk.settings.phone_region)
         digits = "".join(told.split()) if told.isascii() else ""
-        pin_fits = self.desk.links.is_pin(case.complaint_id if case else NOBODY, digits)
-        if case is None or case.origin is None:
-            return False
-        origin = case.origin
-        if origin.anonymous:
-            return pin_fits
-        known = {origin.email, origin.phone, origin.represented_by} - {None}
-        return bool({email, phone} & known)
+        pin_fits = self.desk.links.is_pin(lock.complaint_id or NOBODY, digits)
+        knows = not lock.contacts.isdisjoint({email, phone} - {None})
+        return lock.complaint_id is not None and (knows if lock.contacts else pin_fits)
 
     async def _story(self, request: Request, case: Case, token: str, status: int = 200, **more: Any) -> Response:
         async with self.desk.work.db.read() as tx:
@@ -186,6 +191,11 @@ class TrackingPages:
             "held": [],
         }
         return self.site.render(request, "track.html", status, **(values | more))
+
+
+async def _evenly(started: float) -> None:
+    """Wait until a refusal is due: no sooner for what does not exist than for what does."""
+    await asyncio.sleep(started + REFUSED_AFTER - time.monotonic())
 
 
 def router(desk: Desk, site: Site) -> APIRouter:

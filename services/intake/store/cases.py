@@ -1,8 +1,8 @@
 """The customer's view of complaints: what the spine loads and saves."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -21,11 +21,27 @@ _LOAD = sql.Statement(
     "c.phone, c.represented_by, c.created_at, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
     "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
 )
+_LOCK = sql.Statement(
+    "SELECT c.complaint_id, c.email, c.phone, c.represented_by, "
+    "coalesce(CAST(t.document->>'link_edition' AS int), 0) AS edition FROM (SELECT CAST(:reference AS text) AS it) r "
+    "LEFT JOIN complaint c ON c.reference = r.it LEFT JOIN tracking t ON t.complaint_id = c.complaint_id"
+)
 _BY_REFERENCE = select(t.complaint.c.complaint_id)
 
 
+class Lock(NamedTuple):
+    """What opens a complaint's page: a contact, or, when there is none, the PIN; and the edition of its links."""
+
+    complaint_id: UUID | None
+    contacts: frozenset[str]
+    edition: int
+
+
 class Store:
-    """Loads and saves cases; two statements to save, whatever the number."""
+    """Loads and saves cases; two statements to save, whatever the number. `letters`: how long letters are kept."""
+
+    def __init__(self, letters: timedelta) -> None:
+        self._letters = letters
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
@@ -35,7 +51,7 @@ class Store:
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
         """Write the views, and the letters that are new in them."""
         await sql.upsert(tx, t.tracking, [_row(case) for case in cases])
-        letters = [_letter_row(case.complaint_id, new) for case in cases for new in case.new_letters]
+        letters = [_letter_row(case.complaint_id, new, self._letters) for case in cases for new in case.new_letters]
         await sql.insert(tx, t.letter, letters, ignore="letter_id")
         changed = [case for case in cases if fingerprint(case) != case.told]
         if changed:
@@ -49,6 +65,12 @@ async def id_of(tx: AsyncConnection, reference: str) -> UUID | None:
     """The complaint with this reference."""
     found: UUID | None = await tx.scalar(_BY_REFERENCE.where(t.complaint.c.reference == reference))
     return found
+
+
+async def lock_of(tx: AsyncConnection, reference: str) -> Lock:
+    """What opens the complaint with this reference: one statement, and as much work when there is none."""
+    row = (await _LOCK.rows(tx, {"reference": reference}))[0]
+    return Lock(row.complaint_id, frozenset({row.email, row.phone, row.represented_by} - {None}), row.edition)
 
 
 async def letters_of(tx: AsyncConnection, complaint_id: UUID) -> list[Letter]:
@@ -68,12 +90,13 @@ async def body_of(tx: AsyncConnection, complaint_id: UUID) -> str | None:
 
 
 async def add_message(
-    tx: AsyncConnection, *, message_id: UUID, complaint_id: UUID, kind: str, source: str, body: str, now: datetime
-) -> bool:
-    """Keep a later word. False when this id is kept already."""
+    tx: AsyncConnection, *, message_id: UUID, complaint_id: UUID, kind: str, source: str, body: str, now: datetime,
+    until: datetime,
+) -> bool:  # fmt: skip
+    """Keep a later word `until` then. False when this id is kept already."""
     row = {
         "message_id": message_id, "complaint_id": complaint_id, "kind": kind, "source": source, "body": body,
-        "received_at": now, "class": "message",
+        "received_at": now, "class": "message", "delete_after": until,
     }  # fmt: skip
     return bool(await sql.insert(tx, t.message, [row], ignore="message_id", returning="message_id"))
 
@@ -146,7 +169,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: _iso(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _letter_row(complaint_id: UUID, new: Letter) -> dict[str, Any]:
+def _letter_row(complaint_id: UUID, new: Letter, life: timedelta) -> dict[str, Any]:
     return {
         "letter_id": new.letter_id,
         "complaint_id": complaint_id,
@@ -158,4 +181,5 @@ def _letter_row(complaint_id: UUID, new: Letter) -> dict[str, Any]:
         "sent_at": new.sent_at,
         "decision_id": new.decision_id,
         "class": "letter",
+        "delete_after": new.sent_at + life,
     }

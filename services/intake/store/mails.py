@@ -1,8 +1,8 @@
 """Mail: the bytes that arrived, what became of each arrival, and what a mail may be about."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
+from services.intake.answers import Given
 from services.intake.classify import Known
 from shared.base import sql
 
@@ -60,11 +61,14 @@ _SHORTEN = text(
     "UPDATE raw_mail r SET delete_after = now() + CAST(:life AS interval) FROM mail m "
     "WHERE m.raw_id = ANY(CAST(:ids AS uuid[])) AND r.sha256 = m.sha256"
 )
-# A row changes only when its last answer is a day old, so whoever gets it back may answer, and nobody else.
-_MAY_ANSWER = text(
+# The row of a sender is locked, so that two mails of theirs at once are answered one after the other.
+_ANSWERS = text(
     "INSERT INTO answered AS a (sender, at) SELECT sender, now() FROM unnest(CAST(:senders AS bytea[])) AS u(sender) "
-    "ORDER BY sender ON CONFLICT (sender) DO UPDATE SET at = now() WHERE a.at <= now() - CAST(:pause AS interval) "
-    "RETURNING sender"
+    "ORDER BY sender ON CONFLICT (sender) DO UPDATE SET at = a.at RETURNING a.sender, a.told"
+)
+_ANSWERED = text(
+    "UPDATE answered a SET at = now(), told = u.told "
+    "FROM unnest(CAST(:senders AS bytea[]), CAST(:told AS jsonb[])) AS u(sender, told) WHERE a.sender = u.sender"
 )
 _FORGET = text("DELETE FROM answered WHERE at < now() - CAST(:pause AS interval) * 2")
 
@@ -192,13 +196,30 @@ async def claim(
     return ours, {row.content_id: Claim(row.raw_id, row.complaint_id) for row in found}
 
 
-async def may_answer(tx: AsyncConnection, senders: Sequence[str], pause: timedelta) -> set[str]:
-    """Those of these addresses that had no automatic answer in this time; they are counted as answered now."""
-    digests = {hashlib.sha256(sender.encode()).digest(): sender for sender in senders}
+async def answers(tx: AsyncConnection, senders: Collection[str]) -> dict[str, list[Given]]:
+    """The automatic answers that these addresses had, each address locked until the end of the transaction."""
+    digests = {_digest(sender): sender for sender in senders}
     if not digests:
-        return set()
-    found = await tx.scalars(_MAY_ANSWER, {"senders": list(digests), "pause": pause})
-    return {digests[bytes(digest)] for digest in found}
+        return {}
+    rows = await tx.execute(_ANSWERS, {"senders": list(digests)})
+    return {digests[bytes(row.sender)]: [_given(one) for one in row.told] for row in rows}
+
+
+async def answered(tx: AsyncConnection, given: Mapping[str, Sequence[Given]]) -> None:
+    """Write down which answers these addresses have had."""
+    if given:
+        told = [[[one.at.timestamp(), *sorted(one.words)] for one in each] for each in given.values()]
+        await tx.execute(
+            _ANSWERED, {"senders": [_digest(s) for s in given], "told": [sql.to_json(each) for each in told]}
+        )
+
+
+def _digest(sender: str) -> bytes:
+    return hashlib.sha256(sender.encode()).digest()
+
+
+def _given(told: list[float]) -> Given:
+    return Given(datetime.fromtimestamp(told[0], UTC), frozenset(int(word) for word in told[1:]))
 
 
 async def forget_answered(tx: AsyncConnection, pause: timedelta) -> None:

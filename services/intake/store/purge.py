@@ -1,7 +1,8 @@
 """What has lived its time goes: words, names, contacts, files. What proves that nothing was lost stays.
 
 Rows of complaints, calls and arrivals keep their ids, hashes, times and outcomes, so a key that was used stays used and
-the account stays true; everything that says who and what is emptied. A legal hold keeps everything of its complaint.
+the account stays true; everything that says who and what is emptied. A legal hold keeps everything of its complaint,
+also the raw mail and the calls that belong to it.
 """
 
 from uuid import UUID
@@ -17,21 +18,38 @@ _DUE = text(
     "ORDER BY c.delete_after LIMIT :n FOR UPDATE OF c SKIP LOCKED"
 )
 _OF = "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
+# What belongs to a complaint that is worked on, or held, is not erased though its own time be over.
+_NEEDED = (
+    "EXISTS (SELECT 1 FROM complaint c LEFT JOIN tracking t USING (complaint_id) WHERE c.complaint_id = {of} "
+    "AND (c.legal_hold OR coalesce(t.open, c.kind = 'complaint')))"
+)
+_GONE = "body = '{}', class = 'erased', delete_after = NULL"
+
+
+def _over(table: str, key: str) -> str:
+    """The keys of a batch of rows of a complaint whose own time is over."""
+    needed = _NEEDED.format(of=f"{table}.complaint_id")
+    chosen = f"SELECT {key} FROM {table} WHERE {_OVER} AND NOT {needed} LIMIT :n FOR UPDATE SKIP LOCKED"
+    return f"WHERE {key} = ANY(ARRAY({chosen}))"
+
+
 _EMPTIED = {
     "letters": f"DELETE FROM letter {_OF} AND NOT legal_hold",
-    "messages": f"UPDATE message SET body = '{{}}', class = 'erased' {_OF} AND NOT legal_hold AND class <> 'erased'",
+    "messages": f"UPDATE message SET {_GONE} {_OF} AND NOT legal_hold AND class <> 'erased'",
     "attachments": f"DELETE FROM attachment {_OF} AND NOT legal_hold",
     "timelines": f"DELETE FROM tracking {_OF}",
     "orders": f"DELETE FROM matter {_OF}",
-    "complaints": "UPDATE complaint SET body = '{}', email = NULL, phone = NULL, represented_by = NULL, "
-    f"class = 'erased', delete_after = NULL {_OF}",
+    "complaints": f"UPDATE complaint SET {_GONE}, email = NULL, phone = NULL, represented_by = NULL {_OF}",
 }
 _ALONE = {
-    "calls": "UPDATE call SET document = '{}', said = '', class = 'erased', delete_after = NULL WHERE call_key = ANY("
-    f"ARRAY(SELECT call_key FROM call WHERE {_OVER} AND settle_at IS NULL LIMIT :n FOR UPDATE SKIP LOCKED))",
+    "letters": f"DELETE FROM letter {_over('letter', 'letter_id')}",
+    "messages": f"UPDATE message SET {_GONE} {_over('message', 'message_id')}",
+    "attachments": f"DELETE FROM attachment {_over('attachment', 'attachment_id')}",
+    "calls": "UPDATE call SET document = '{}', said = '', class = 'erased', delete_after = NULL "
+    + _over("call", "call_key").replace(_OVER, f"{_OVER} AND settle_at IS NULL"),
     "raw mails": "DELETE FROM raw_mail WHERE sha256 = ANY(ARRAY("
-    f"SELECT sha256 FROM raw_mail r WHERE {_OVER} AND NOT EXISTS "
-    "(SELECT 1 FROM mail m WHERE m.sha256 = r.sha256 AND m.outcome IS NULL) LIMIT :n FOR UPDATE SKIP LOCKED))",
+    f"SELECT sha256 FROM raw_mail r WHERE {_OVER} AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.sha256 = r.sha256 "
+    f"AND (m.outcome IS NULL OR {_NEEDED.format(of='m.complaint_id')})) LIMIT :n FOR UPDATE SKIP LOCKED))",
     "files": f"DELETE FROM file WHERE sha256 = ANY(ARRAY(SELECT sha256 FROM file f WHERE {_OVER} AND NOT EXISTS "
     "(SELECT 1 FROM attachment a WHERE a.sha256 = f.sha256) LIMIT :n FOR UPDATE SKIP LOCKED))",
     # A customer whom no directory names lives as long as something they told us.
@@ -44,18 +62,18 @@ _ALONE = {
     "webhooks": "DELETE FROM webhook WHERE id = ANY(ARRAY(SELECT id FROM webhook WHERE "
     "settled_at < now() - interval '30 days' AND NOT legal_hold LIMIT :n FOR UPDATE SKIP LOCKED))",
 }
-NAMES = (*_EMPTIED, *_ALONE)
+NAMES = tuple(_EMPTIED | _ALONE)
 _HOLD = text("UPDATE complaint SET legal_hold = :held WHERE reference = :reference")
 
 
 async def sweep(tx: AsyncConnection, n: int) -> dict[str, int]:
     """One batch of at most `n` rows of each sort: what went, by sort."""
     ids: list[UUID] = list((await tx.execute(_DUE, {"n": n})).scalars())
-    gone = {}
-    for name, statement in _EMPTIED.items():
-        gone[name] = (await tx.execute(text(statement), {"ids": ids})).rowcount if ids else 0
+    gone = dict.fromkeys(NAMES, 0)
+    for name, statement in _EMPTIED.items() if ids else ():
+        gone[name] += (await tx.execute(text(statement), {"ids": ids})).rowcount
     for name, statement in _ALONE.items():
-        gone[name] = (await tx.execute(text(statement), {"n": n})).rowcount
+        gone[name] += (await tx.execute(text(statement), {"n": n})).rowcount
     return gone
 
 
