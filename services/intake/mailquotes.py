@@ -18,13 +18,19 @@ class Split:
 
 
 LINES = 20_000
+_WROTE = (
+    "wrote|writes|schrieb|écrit|écrivait|escribió|ha scritto|scritto|schreef|skrev|escreveu|napisał|napisała|написал|"
+    "написала|пишет|пише"
+)
 # One line that says: from here on somebody else's words.
 _BEGINS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"^\s*-{2,}\s*(original|forwarded) (message|mail|appointment)\s*-{0,}\s*$",
         r"^\s*-{2,}\s*(原始邮件|转发邮件|原邮件|回复的邮件|转发的邮件|原始郵件|轉寄郵件).{0,40}$",
-        r"^\s*[>*]?\s*(on|am|le|el|il|op|den)\b.{4,200}\b(wrote|schrieb|écrit|escribió|scritto|schreef|skrev)\s*:?\s*\*?$",
+        rf"^\s*[>*]?\s*(on|at|am|le|el|il|op|den|em)\b.{{4,200}}\b({_WROTE})\b(\s*:?|.{{0,80}}:)\s*\*?$",
+        r"^\s*\d{4}-\d\d-\d\d \d\d:\d\d (gmt|utc)?[+-]\d\d:?\d\d .{2,120}$",
+        r"^\s*-{2,}\s*on\b.{4,200}\bwrote\s*-{2,}\s*$",
         r"^\s*在\s*.{4,200}(写道|编写|寫道)\s*[:：]?\s*$",
         r"^.{4,120}于.{4,80}写道\s*[:：]\s*$",
         r"^.{4,200}\b(написал|написала|пишет)(\(а\))?\s*:\s*$",
@@ -35,17 +41,24 @@ _BEGINS = [
     )
 ]
 _HEADER = re.compile(
-    r"^\s*\*?(from|sent|date|to|cc|subject|von|gesendet|an|betreff|datum|de|envoyé|à|objet|da|inviato|enviado|para|asunto"
-    r"|от|отправлено|дата|кому|тема)\s*:\*?(\s.{0,300})?$",
+    r"^\s*\*?(from|sent|date|to|cc|subject|reply-to|von|gesendet|an|betreff|datum|de|envoyé|à|objet|da|inviato|data|a"
+    r"|oggetto|risposta|enviado( el)?|enviada em|para|asunto|assunto|van|verzonden|aan|onderwerp|från|skickat|till|ämne"
+    r"|fra|sendt|til|emne|od|wysłano|do|temat|от|отправлено|дата|кому|тема|发送时间|收件人|抄送|主题|日期|寄件日期|主旨)"
+    r"\s*:\*?(\s.{0,300})?$",
     re.IGNORECASE,
 )
 _OPENS = re.compile(r"^\s*>?\s*(on\s.{4,200}|\d{1,2}[./]\d{1,2}[./]\d{4}.{4,200})$", re.IGNORECASE)
-_CLOSES = re.compile(r"\b(wrote|написал|写道)\s*[:：]\s*$", re.IGNORECASE)
+_CLOSES = re.compile(rf"\b({_WROTE}|写道|寫道)(\(a\))?\s*[:：]\s*$", re.IGNORECASE)
+# What names a time or a writer: above quoted lines, a line or two with it and a colon at the end tell whose they are.
+_DATED = re.compile(r"\b(19|20)\d\d\b|\d{1,2}[:.h]\d\d\b|[^\s<>@]+@[^\s<>]+", re.IGNORECASE)
 _RULE = re.compile(r"^\s*-{10,}\s*$")
 _SIGNATURE = re.compile(
     r"^\s*(--\s?|—{1,3}\s?|_{3,19}\s?|-{4,}"
-    r"|sent (from|via|with) (an? |my |the |yahoo|outlook|mail|proton|samsung).{0,60}[^.]"
-    r"|get outlook for .{0,40}|发自我的.{0,40}|来自我的.{0,40}|从我的.{0,30}发送|发送自.{0,40}|從我的.{0,30}傳送)$",
+    r"|[<(]*sent (from|via|with|by) (an? |my |the |yahoo|outlook|mail|proton|samsung|mobile|airmail|windows|galaxy)"
+    r".{0,60}[^.]|sent from my (iphone|ipad|cell|htc|samsung|android|mobile|phone|windows).{0,80}"
+    r"|get \[?outlook for .{0,60}|(sendt fra|skickat från|envoyé (de|depuis)|inviato da|enviado (desde|do)|von meinem"
+    r"|verzonden (met|vanaf)|wysłane z|отправлено с) .{1,60}"
+    r"|发自我的.{0,40}|来自我的.{0,40}|从我的.{0,30}发送|发送自.{0,40}|從我的.{0,30}傳送)$",
     re.IGNORECASE,
 )
 _DASHED_NAME = re.compile(r"^\s*-{1,2}\s?[A-Z][a-z]+ [A-Z][a-z]+\s*$")
@@ -86,7 +99,7 @@ def _attribution(lines: list[str], n: int) -> int:
     line = lines[n]
     if not line.strip() or len(line) > 400:
         return 0
-    if any(pattern.match(line) for pattern in _BEGINS):
+    if any(pattern.match(line) for pattern in _BEGINS) or (_CLOSES.search(line) and _DATED.search(line)):
         return 1
     if _HEADER.match(line) and sum(bool(_HEADER.match(other)) for other in lines[n + 1 : n + 5]) >= 2:
         return 1
@@ -98,6 +111,18 @@ def _attribution(lines: list[str], n: int) -> int:
         for more, other in enumerate(lines[n + 1 : n + 3], start=2):
             if len(other) < 400 and _CLOSES.search(other):
                 return more
+    return _above_quoted(lines, n)
+
+
+def _above_quoted(lines: list[str], n: int) -> int:
+    """How many lines at `n` end with a colon, name a time or an address, and stand right above quoted lines."""
+    for more in (1, 2, 3):
+        here = lines[n : n + more]
+        if any(not line.strip() or line.lstrip().startswith(">") for line in here):
+            return 0
+        if here and here[-1].rstrip().endswith((":", "：")) and _DATED.search(here[0]):
+            below = next((line for line in lines[n + more : n + more + 3] if line.strip()), "")
+            return more if below.lstrip().startswith(">") else 0
     return 0
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import pi_heif
 from PIL import Image, ImageOps
 
 MOST_FILES, MOST_BYTES = 10, 25_000_000
@@ -26,7 +27,10 @@ _PROGRAM_NAMES = re.compile(
     r"img|docm|dotm|xlsm|xltm|xlam|pptm|html?|xhtml|svg|mht|swf|chm)$",
     re.IGNORECASE,
 )
+pi_heif.register_heif_opener()
 _PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+# What telephones make and many programs cannot open: kept as JPEG.
+_FROM_PHONES = {"HEIF": "image/heic"}
 _OFFICE = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -78,7 +82,7 @@ def take(name: str, content: bytes) -> Upload:
     media_type = sniffed(content)
     if media_type is None:
         raise Refused("type")
-    if media_type in _PICTURES.values():
+    if media_type in (*_PICTURES.values(), *_FROM_PHONES.values()):
         content, media_type = redrawn(content)
     return Upload(_with_ending(plain, media_type), media_type, content)
 
@@ -133,8 +137,10 @@ _SIGNATURES: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 
 
 def _film(brand: bytes) -> str | None:
-    if brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis"):
-        return None  # pictures that we cannot write anew
+    if brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"):
+        return "image/heic"
+    if brand in (b"avif", b"avis"):
+        return None  # a picture that we cannot write anew
     if brand == b"M4A ":
         return "audio/mp4"
     if brand == b"qt  ":
@@ -172,12 +178,13 @@ def _text(content: bytes) -> bool:
 def redrawn(content: bytes) -> tuple[bytes, str]:
     """A picture written anew, upright, its sides at most 4,096 long: nothing but what is seen. Raises Refused."""
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(_PICTURES)) as picture:
+        with Image.open(io.BytesIO(content), formats=(*_PICTURES, *_FROM_PHONES)) as picture:
             kind = picture.format or ""
             if kind == "JPEG":
                 picture.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # a huge photo is decoded at a fraction of its size
             if picture.width * picture.height > MOST_PIXELS:
                 raise Refused("picture")
+            kind = "JPEG" if kind in _FROM_PHONES else kind
             return _written(picture, kind), _PICTURES[kind]
     except Refused:
         raise

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,22 @@ def photo(kind: str, *, size: tuple[int, int] = (64, 48), orientation: int = 1) 
     else:
         picture.save(out, kind, exif=exif, xmp=XMP, **({"comment": PLACE} if kind == "JPEG" else {}))
     return out.getvalue()
+
+
+PHONE = (Path(__file__).parents[1] / "golden/uploads/phone.heic").read_bytes()
+
+
+def test_a_telephones_picture_is_kept_as_one_that_everybody_can_open_without_where_it_was_taken() -> None:
+    assert PLACE in PHONE
+    kept = take("IMG_1.HEIC", PHONE)
+    assert (kept.name, kept.media_type) == ("IMG_1.HEIC.jpg", "image/jpeg")
+    assert PLACE not in kept.content
+    assert b"GPS" not in kept.content
+    with Image.open(io.BytesIO(kept.content)) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (64, 48))
+        assert not shown.getexif()
+        left, right = shown.convert("L").getpixel((10, 20)), shown.convert("L").getpixel((54, 20))
+        assert (left, right) == pytest.approx((0, 255), abs=10)
 
 
 def zipped(*names: str, **contents: str) -> bytes:
@@ -113,7 +130,7 @@ def test_documents_and_recordings_are_taken_by_what_they_are(name: str, content:
         ("a.zip", zipped("a.exe"), "type"),
         ("macro.docx", zipped("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin"), "type"),
         ("a.bin", b"\x00\x01\x02", "type"),
-        ("a.heic", b"\x00\x00\x00\x20ftypheic", "type"),
+        ("a.heic", b"\x00\x00\x00\x20ftypheic", "picture"),
         ("a.jpg", b"\xff\xd8\xff\xe0 no picture", "picture"),
         ("a.txt", b"", "empty"),
     ],
@@ -148,6 +165,6 @@ _BEGINNINGS = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF0000
 
 @given(st.sampled_from(_BEGINNINGS), st.binary(max_size=300))
 def test_any_bytes_are_taken_or_refused(beginning: bytes, rest: bytes) -> None:
-    assert sniffed(beginning + rest) in (None, *ENDINGS)
+    assert sniffed(beginning + rest) in (None, *ENDINGS, "image/heic")
     with suppress(Refused):
         assert take("x", beginning + rest).content
