@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from shared.base.uploads import Why
+
 from . import identity
 from .requests import ComplaintIn
-from .uploads import Why
 
 WANTED = ("refund", "exchange", "repair", "apology", "explanation", "compensation", "correction", "other")
 CARDS = ("praise", "suggestion", "question")

@@ -9,9 +9,9 @@ from shared.base.web import web_app
 from shared.spine.spine import Spine
 
 from . import policy as policies
-from .api import routers
+from .api import attachments, routers
 from .api.base import Desk
-from .handlers import Offers, event_handlers
+from .handlers import Ending, Offers, event_handlers, timer_handler
 from .rounds import Rounds
 from .settings import Settings
 from .store import Store
@@ -32,16 +32,22 @@ def build(settings: Settings) -> Service:
         service="routing",
         store=store,
         handlers=event_handlers(policy, Triage(load_rules())),
-        on_timer=offers.on_timer,
+        on_timer=timer_handler(policy),
         figures=FIGURES,
     )
     rounds = Rounds(spine, store, policy)
-    desk = Desk(spine, store, policy, offers, wake=rounds.wake)
+    desk = Desk(spine, store, policy, offers, Ending(policy), wake=rounds.wake)
     auth = Authenticator(*settings.token_keys)
     return Service(
         name="routing",
         settings=settings,
-        web=web_app("routing", routers(desk), auth=auth, ready=spine.ready),
+        web=web_app(
+            "routing",
+            routers(desk),
+            auth=auth,
+            ready=spine.ready,
+            larger_bodies={attachments.PATH: attachments.LIMIT},
+        ),
         loops=[*spine.loops(), Loop("rounds", rounds.run)],
         opened=spine.opened,
         closed=spine.closed,

@@ -98,7 +98,7 @@ class _Group:
 
 def waiting_of(case: Case, policy: Policy, now: datetime) -> Waiting:
     """The view of a case that matching works on. Stage 2 keeps out everybody who decided before."""
-    excluded = {h for h, until in case.exclusions.items() if until > now}
+    excluded = {h for h, until in case.exclusions.items() if until > now}.union(case.conflicts)
     if case.stage == 2:
         excluded.update(case.deciders)
     return Waiting(

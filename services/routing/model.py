@@ -41,6 +41,29 @@ class Enquiry:
 
 
 @dataclass
+class Asked:
+    """What the customer was asked and has not answered yet, and when they were reminded of it."""
+
+    request_id: UUID
+    at: datetime
+    answer_by: datetime
+    reminded: list[datetime] = field(default_factory=list)
+
+
+@dataclass
+class OutsideDecision:
+    """What an outside body decided: `binding` when we are bound by it."""
+
+    decision_id: UUID
+    body: str
+    outcome: Literal["upheld", "partly", "not_upheld", "settled", "discontinued"]
+    decided_at: datetime
+    binding: bool
+    reference: str | None = None
+    remedies: int = 0
+
+
+@dataclass
 class Clock:
     """One running or ended SLA clock, as escalation last told it."""
 
@@ -114,12 +137,43 @@ class Mark:
 
 
 @dataclass
+class EnquiryRow:
+    """An enquiry as its department sees it: our question and the customer's own words."""
+
+    enquiry_id: UUID
+    complaint_id: UUID
+    department: str
+    question: str
+    customer: list[str]
+    due: datetime
+    asked_at: datetime
+
+
+@dataclass
+class FileRow:
+    """A file that somebody of the house added."""
+
+    attachment_id: UUID
+    complaint_id: UUID
+    name: str
+    media_type: str
+    sha256: bytes
+    content: bytes
+    added_at: datetime
+    added_by: str
+
+
+@dataclass
 class Pending:
     """What one change adds besides the case itself; empty again after each save."""
 
     entries: list[Entry] = field(default_factory=list)
     offers: list[OfferRow] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    enquiries: list[EnquiryRow] = field(default_factory=list)
+    answers: list[tuple[UUID, str, datetime]] = field(default_factory=list)
+    files: list[FileRow] = field(default_factory=list)
+    renamed: bool = False  # what the case is found by changed
 
 
 @dataclass
@@ -163,6 +217,7 @@ class Case:
     waiting_since: datetime | None = None
     exclusions: dict[str, datetime] = field(default_factory=dict)
     deciders: list[str] = field(default_factory=list)
+    conflicts: dict[str, str] = field(default_factory=dict)  # who may not work on it, and why
     unroutable: bool = False
     handler: Staff | None = None
     lead: Staff | None = None
@@ -174,6 +229,11 @@ class Case:
     clocks: list[Clock] = field(default_factory=list)
     first_response_at: datetime | None = None
     enquiries: dict[UUID, Enquiry] = field(default_factory=dict)
+    files: list[UUID] = field(default_factory=list)
+    asked: Asked | None = None
+    preliminary_at: datetime | None = None  # when the customer was told what we have in mind
+    tries: int = 0  # contacts since the last decision in which nobody was reached
+    outside: list[OutsideDecision] = field(default_factory=list)
     decision: DecisionMade | None = None
     promises: dict[UUID, Promised] = field(default_factory=dict)
     links: list[UUID] = field(default_factory=list)
@@ -182,6 +242,8 @@ class Case:
     lead_wanted: str | None = None
     warnings: list[str] = field(default_factory=list)
     accepted_at: datetime | None = None
+    confirmed_at: datetime | None = None  # when the customer first said that the matter is resolved
+    close_reason: str | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     reopened: int = 0

@@ -1,6 +1,6 @@
 """The house's routing policy: data, read once, checked when read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -67,6 +67,33 @@ class Exclude(_Strict):
     reassigned: float = 86400
 
 
+class Closing(_Strict):
+    """Calendar days until a case ends by itself; 0: never. `no_answer` counts from the last of so many reminders."""
+
+    resolved: float = Field(14, ge=0)
+    final: float = Field(30, ge=0)
+    withdrawn: float = Field(7, ge=0)
+    no_answer: float = Field(14, ge=0)
+    reminders: int = Field(2, ge=1)
+
+
+class TellFirst(_Strict):
+    """Where the customer hears the preliminary solution before it is decided; each line is a condition of its own.
+
+    `tries`: after so many contacts in which nobody was reached it may be decided without.
+    """
+
+    when: tuple[When, ...] = ()
+    causes: tuple[str, ...] = ()
+    tries: int = Field(3, ge=1)
+
+    def holds(self, *, cause: str, tier: str, triggers: Sequence[tuple[str, str]], vulnerable: bool) -> bool:
+        """Whether this case is one of those."""
+        levels = frozenset(level for level, _ in triggers)
+        fits = any(_fits(w, tier=tier, levels=levels, vulnerable=vulnerable) for w in self.when)
+        return fits or cause in self.causes
+
+
 class UnroutableAfter(_Strict):
     nobody: float = 10
     absent: float = 900
@@ -87,6 +114,8 @@ class Policy(_Strict):
     head_start: dict[str, float] = {}
     relaxation: tuple[Step, ...] = ()
     exclude: Exclude = Exclude()
+    closing: Closing = Closing()
+    tell_first: TellFirst = TellFirst()
     open_offers: int = Field(3, ge=1, description="Offers that one handler has to answer at a time, at most")
     expired_offers_set_away: int = Field(3, ge=1)
     unroutable_after: UnroutableAfter = UnroutableAfter()

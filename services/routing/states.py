@@ -43,13 +43,18 @@ Command = Literal[
     "note",
     "attachments",
     "call-lead",
+    "conflict",
     "reply",
+    "correction",
     "ask",
+    "ask-authority",
+    "ask-identity",
     "enquiry",
     "enquiry-answer",
     "enquiries-answered",
     "customer-replied",
     "decide",
+    "settle",
     "resolution-sent",
     "remedy-done",
     "resolve",
@@ -57,7 +62,9 @@ Command = Literal[
     "dispute",
     "reopen",
     "close",
+    "no-answer",
     "external",
+    "outside-decision",
     "withdraw",
     "answer-message",
 ]
@@ -71,6 +78,10 @@ ON_DESK: tuple[State, ...] = ("assigned", "reopened", "stage2")  # somebody work
 PAUSED: tuple[State, ...] = ("waiting_customer", "waiting_enquiry")
 ENDED: tuple[State, ...] = ("closed", "withdrawn", "referred_outside")
 ANSWERED: tuple[State, ...] = ("decided", "communicated", "resolved", "final")
+CLOSABLE: tuple[State, ...] = ("resolved", "final", "withdrawn", "referred_outside")
+# Where remedies may still be carried out: an outside body may order some after the end.
+CARRYING: tuple[State, ...] = (*ANSWERED, "disputed", *ON_DESK, *PAUSED, "referred_outside", "closed")
+WRITING: tuple[State, ...] = (*ON_DESK, *PAUSED, *ANSWERED, "disputed", "closed")
 KNOWN: tuple[State, ...] = tuple(s for s in STATES if s not in ("received", "triaged"))
 OPEN: tuple[State, ...] = tuple(s for s in KNOWN if s not in ENDED)
 # What takes a place of a handler's capacity.
@@ -107,30 +118,36 @@ MOVES: tuple[Move, ...] = (
     Move("transfer", ("offered",), WORK, "lead", ("OfferEnded", "ComplaintAssigned")),
     Move("transfer", ON_DESK, WORK, "owner, lead", ("ComplaintTransferred",)),
     Move("transfer", (*PAUSED, *ANSWERED), STAY, "owner, lead", ("ComplaintTransferred",)),
+    Move("transfer-to-queue", ("offered",), "waiting", "lead", ("OfferEnded",)),
     Move("transfer-to-queue", (*ON_DESK, *PAUSED), "waiting", "owner, lead, ladder", ("ComplaintTransferred",)),
     Move("contact", KNOWN, STAY, "handler, lead", ("ContactMade", "FirstResponseGiven?")),
     Move("note", KNOWN, STAY, "handler, lead"),
     Move("attachments", KNOWN, STAY, "handler, lead"),
     Move("call-lead", OPEN, STAY, "handler, lead"),
-    Move("reply", (*ON_DESK, *PAUSED, *ANSWERED, "disputed", "closed"), STAY, "owner, lead", ("ReplyWritten",)),
+    Move("conflict", OPEN, STAY, "handler, lead"),
+    Move("reply", WRITING, STAY, "owner, lead", ("ReplyWritten",)),
+    Move("correction", WRITING, STAY, "owner, lead", ("CorrectionWritten",)),
     Move("ask", (*ON_DESK, *PAUSED), "waiting_customer", "owner, lead", ("InformationRequested",)),
+    Move("ask-authority", (*ON_DESK, *PAUSED), STAY, "owner, lead", ("AuthorityRequested",)),
+    Move("ask-identity", (*ON_DESK, *PAUSED, *ANSWERED, "disputed"), STAY, "owner, lead", ("VerificationRequested",)),
     Move("enquiry", (*ON_DESK, *PAUSED), "waiting_enquiry", "owner, lead", ("EnquiryOpened",)),
     Move("enquiry-answer", KNOWN, STAY, "handler, lead", ("EnquiryAnswered",)),
     Move("enquiries-answered", ("waiting_enquiry",), WORK, "routing"),
     Move("customer-replied", ("waiting_customer",), WORK, "customer"),
     Move("customer-replied", tuple(s for s in KNOWN if s != "waiting_customer"), STAY, "customer"),
     Move("decide", (*ON_DESK, *PAUSED), "decided", "owner, lead", ("ComplaintDecided",)),
+    Move("settle", (*ON_DESK, *PAUSED), "resolved", "owner, lead", ("ComplaintResolved",)),
     Move("resolution-sent", ("decided",), TOLD, "notifier"),
-    Move("remedy-done", (*ANSWERED, "disputed", *ON_DESK, *PAUSED), STAY, "owner, lead", ("RemedyCarriedOut",)),
+    Move("remedy-done", CARRYING, STAY, "owner, lead", ("RemedyCarriedOut",)),
     Move("resolve", ("communicated",), "resolved", "owner, lead", ("ComplaintResolved",)),
     Move("resolve", ("final",), STAY, "owner, lead", ("ComplaintResolved",)),
-    Move("customer-accepts", ("communicated", "resolved", "final"), STAY, "customer"),
+    Move("customer-accepts", ("communicated", "resolved", "final", "closed"), STAY, "customer"),
     Move("dispute", ("communicated", "resolved"), "disputed", "customer"),
     Move("reopen", ("resolved", "closed"), "reopened", "customer, handler, lead", ("ComplaintReopened",)),
-    Move(
-        "close", ("resolved", "final", "withdrawn", "referred_outside"), "closed", "owner, lead", ("ComplaintClosed",)
-    ),
+    Move("close", CLOSABLE, "closed", "owner, lead, timer", ("ComplaintClosed",)),
+    Move("no-answer", ("waiting_customer",), "closed", "timer", ("ComplaintClosed",)),
     Move("external", OPEN, "referred_outside", "owner, lead", ("OfferEnded?", "ComplaintReferredOutside")),
+    Move("outside-decision", (*ANSWERED, "referred_outside", "closed"), STAY, "owner, lead", ("OutsideDecided",)),
     Move("withdraw", OPEN, "withdrawn", "customer", ("OfferEnded?",)),
     Move("answer-message", ("assigned",), "resolved", "owner, lead"),
 )
@@ -138,8 +155,9 @@ TABLE: dict[tuple[State, Command], Move] = {(source, m.command): m for m in MOVE
 
 # What a person may call on a case, by the last part of its path.
 API_COMMANDS: tuple[Command, ...] = (
-    "transfer", "contact", "note", "attachments", "call-lead", "reply", "ask", "enquiry", "enquiry-answer",
-    "decide", "remedy-done", "resolve", "reopen", "close", "external",
+    "transfer", "contact", "note", "attachments", "call-lead", "conflict", "reply", "correction", "ask",
+    "ask-authority", "ask-identity", "enquiry", "enquiry-answer", "decide", "settle", "remedy-done", "resolve",
+    "reopen", "close", "external", "outside-decision",
 )  # fmt: skip
 
 

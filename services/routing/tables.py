@@ -1,7 +1,7 @@
 """Routing's own tables. What nobody queries by lives in one document column."""
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR, UUID
 
 metadata = MetaData()
 _time = DateTime(timezone=True)
@@ -43,8 +43,57 @@ case = Table(
     Column("customer_name", Text, nullable=False),
     Column("phone_digits", Text, nullable=False),
     Column("order_ref", Text, nullable=False),
+    Column("customer_id", UUID),
+    Column("confirmed_at", _time),
     Column("document", JSONB, nullable=False),
     *_kept(),
+)
+# What a case is found by; apart from it, because it changes with the customer alone.
+search = Table(
+    "case_search",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("words", TSVECTOR, nullable=False),
+    *_kept(),
+)
+# A question to a department with the customer's own words, as the department sees it.
+enquiry = Table(
+    "enquiry",
+    metadata,
+    Column("enquiry_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("customer", JSONB, nullable=False),
+    Column("due", _time, nullable=False),
+    Column("asked_at", _time, nullable=False),
+    Column("answer", Text),
+    Column("answered_at", _time),
+    *_kept(),
+)
+# Files that people of the house added to a case.
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("attachment_id", UUID, primary_key=True),
+    Column("complaint_id", UUID, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("added_at", _time, nullable=False),
+    Column("added_by", Text, nullable=False),
+    *_kept(),
+)
+# Answers of bulk actions, for who asks the same again.
+bulk = Table(
+    "bulk",
+    metadata,
+    Column("actor", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("asked", LargeBinary, nullable=False),
+    Column("answer", JSONB),
+    Column("at", _time, nullable=False),
 )
 # What happened, in order; never changed. `data` holds words of both sides.
 history = Table(

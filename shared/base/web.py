@@ -77,10 +77,18 @@ async def _on_database(_: Request, error: Exception) -> Response:
     )
 
 
+def _like(path: str, pattern: str) -> bool:
+    """Whether a path fits a pattern in which `*` stands for one part."""
+    parts, wanted = path.split("/"), pattern.split("/")
+    return (
+        "*" in wanted and len(parts) == len(wanted) and all(w in ("*", p) for p, w in zip(parts, wanted, strict=True))
+    )
+
+
 class BodyLimit:
     """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit.
 
-    A path there that ends with a slash stands for all below it.
+    A path there that ends with a slash stands for all below it; `*` stands for one part of a path.
     """
 
     def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
@@ -92,7 +100,7 @@ class BodyLimit:
             return
         path = scope["path"]
         limit = self.larger.get(path) or next(
-            (n for p, n in self.larger.items() if p[-1] == "/" and path.startswith(p)), self.limit
+            (n for p, n in self.larger.items() if (p[-1] == "/" and path.startswith(p)) or _like(path, p)), self.limit
         )
         too_large = Problem(413, "Content too large", f"At most {limit} bytes.")
         for name, value in scope["headers"]:

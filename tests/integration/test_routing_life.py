@@ -135,7 +135,9 @@ async def test_the_second_stage_goes_to_somebody_else(bench: Bench) -> None:
     case = (await zhang.get(path)).json()
     assert (case["state"], case["stage"], case["handler"]["id"]) == ("stage2", 2, "wang")
     assert (await zhang.post(f"{path}/decide", json=DECISION)).status_code == 403
-    back = await bench.as_("lena", "lead").post(f"{path}/transfer", json={"to": "zhang", "reason": "knows it"})
+    back = await bench.as_("lena", "lead").post(
+        f"{path}/transfer", json={"to": "zhang", "reason": "knows it", "note": "all is said"}
+    )
     assert back.status_code == 409
     second = (await bench.as_("wang").post(f"{path}/decide", json={**DECISION, "remedies": []})).json()["decision"]
     await bench.feed(complaint_id, letter("resolution", decision_id=UUID(second["decision_id"])))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from services.intake.uploads import ENDINGS, LONGEST_SIDE, Refused, safe_name, sniffed, take
+from shared.base.uploads import ENDINGS, LONGEST_SIDE, Refused, safe_name, sniffed, take
 
 PLACE = b"39.9042N"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>39.9042N</exif:GPSLatitude></x:xmpmeta>'

@@ -83,7 +83,9 @@ class Desks:
         owner = str((await self.world.case(complaint))["handler"]["id"])
         wanted = str(self.plan["by"].get(record, owner))
         if wanted != owner:
-            await self._do("lead", complaint, "transfer", {"to": wanted, "reason": "Knows the shop and the sale."})
+            note = "The customer expects a call-back about the shop's promise; nothing has been looked up yet."
+            given = {"to": wanted, "reason": "Knows the shop and the sale.", "note": note}
+            await self._do("lead", complaint, "transfer", given)
         return wanted
 
     async def _do(self, who: str, complaint: str, what: str, body: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from starlette.requests import Request
 
 from services.intake.entry import Stored
 from services.intake.requests import AttachmentIn, unclean
-from services.intake.uploads import Upload, safe_name
 from shared.base.errors import Problem
+from shared.base.uploads import Upload, safe_name
 from shared.base.web import invalid
 
 M = TypeVar("M", bound=BaseModel)

@@ -21,9 +21,9 @@ from services.intake.metrics import ACCEPT_SECONDS, DUPLICATE, REJECTED, UNKNOWN
 from services.intake.model import Case
 from services.intake.requests import Accepted, ComplaintIn, SayIn
 from services.intake.store import cases, entries
-from services.intake.uploads import Upload
 from shared.base.errors import NotFound, Problem
 from shared.base.security import Caller, allow, authorize, caller
+from shared.base.uploads import Upload
 
 from . import Desk
 from .bodies import expects, files, idempotency_key, json_body, parse, stored, wrong

@@ -18,9 +18,9 @@ from services.intake import timeline
 from services.intake.forms import refused_file, say
 from services.intake.store import entries
 from services.intake.throttle import Throttle
-from services.intake.uploads import MOST_BYTES, MOST_FILES, Refused, Upload, take
 from shared.base.errors import Problem
 from shared.base.pages import Pages
+from shared.base.uploads import MOST_BYTES, MOST_FILES, Refused, Upload, take
 
 from . import Desk
 

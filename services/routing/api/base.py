@@ -13,7 +13,7 @@ from shared.base.security import Role, caller
 from shared.spine.effects import Effect
 from shared.spine.spine import Spine
 
-from ..handlers import Offers
+from ..handlers import Ending, Offers
 from ..handlers.flow import Actor, Unchanged
 from ..model import Case
 from ..policy import Policy
@@ -32,6 +32,7 @@ class Desk:
     store: Store
     policy: Policy
     offers: Offers
+    ending: Ending
     wake: Callable[[], None]  # starts a round: somebody came, or may do more than before
 
     async def actor(self, request: Request) -> Actor:

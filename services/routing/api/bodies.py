@@ -1,76 +1,14 @@
 """What callers may send, field by field; nothing unknown is accepted."""
 
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from shared.events.common import Apology, CallToAction, Cause, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
+from shared.events.common import Apology, CallToAction, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
 
 from ..model import Handler, Presence, Shift
-
-_CAUSES = {
-    c.split("_")[0]: c
-    for c in (
-        "C1_product_quality", "C2_repair_quality", "C3_network_defect", "C4_agent_error", "C5_staff_service",
-        "C6_policy_disagreement", "C7_beyond_own_standard", "C8_measuring_gap", "C9_unmet_excessive",
-    )
-}  # fmt: skip
-
-
-def _clean(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("NUL is not text")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("a lone surrogate is not text") from None
-    return text
-
-
-def _plausible(moment: datetime) -> datetime:
-    """Times at the edge of the calendar cannot be moved to UTC, and nobody's complaint is there."""
-    if not 1900 <= moment.year <= 2200:
-        raise ValueError("the year must be between 1900 and 2200")
-    return moment.astimezone(UTC)
-
-
-def _iso_day(day: date) -> str:
-    if not 1900 <= day.year <= 2200:
-        raise ValueError("the year must be between 1900 and 2200")
-    return day.isoformat()
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
-Day = Annotated[date, AfterValidator(_iso_day)]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_clean)]
-Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_clean)]
-Id = Annotated[str, StringConstraints(pattern=r"^[\w.@-]{1,64}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Amount = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, allow_inf_nan=False)]
-AnyCause = Annotated[Cause, BeforeValidator(lambda c: _CAUSES.get(c, c) if isinstance(c, str) else c)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-
-class Command(Body):
-    """Any command on a case; with `version` it is refused (409) when the case has changed since."""
-
-    version: int | None = Field(None, ge=0)
+from .fields import Amount, AnyCause, Body, Command, Currency, Day, Id, Short, clean
 
 
 class ShiftIn(Body):
@@ -140,67 +78,6 @@ class DeclineIn(Body):
     reason: Short = "no reason given"
 
 
-class ContactIn(Command):
-    direction: Literal["in", "out"]
-    channel: Short = "phone"
-    outcome: Literal["reached", "no_answer", "voicemail", "wrong_number"]
-    at: Moment | None = Field(None, description="Now, when it is missing")
-    summary: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_clean)] = ""
-    call_id: Short | None = None
-    customer_confirmed_resolved: bool = False
-
-
-class EnquiryIn(Command):
-    to: Short
-    question: Long
-    due: Moment
-
-
-class AnswerIn(Command):
-    answer: Long
-
-
-class AskIn(Command):
-    text: Long
-    answer_by: Moment
-
-
-class TextIn(Command):
-    text: Long
-
-
-class FileIn(Command):
-    """A stored file by reference."""
-
-    name: Short
-    media_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,100}/[\w.+-]{1,100}$")]
-    size: int = Field(ge=0, le=1 << 40)
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class TransferIn(Command):
-    """To a handler, or (without `to`) back to a queue: the present one when none is named."""
-
-    to: Id | None = None
-    queue: Short | None = None
-    reason: Short
-    note: Long | None = Field(None, description="What the next one has to know")
-
-
-class ReasonIn(Command):
-    reason: Short = "asked by the handler"
-
-
-class RemedyDoneIn(Command):
-    remedy_id: Short
-    at: Moment | None = None
-    evidence: Short
-
-
-class ReferIn(Command):
-    body: Short
-
-
 class FactIn(Body):
     text: Short
     source: Short
@@ -218,7 +95,7 @@ class IssueIn(Body):
     finding: Finding
     request: RequestOutcome
     facts: list[FactIn] = Field([], max_length=50)
-    reason: Annotated[str, StringConstraints(max_length=4000), AfterValidator(_clean)] = ""
+    reason: Annotated[str, StringConstraints(max_length=4000), AfterValidator(clean)] = ""
     apology: ApologyIn | None = None
 
     def issue(self) -> Issue:
@@ -280,6 +157,7 @@ class DecideIn(Command):
     calls_to_action: list[CallToActionIn] = Field([], max_length=10)
     cause: AnyCause
     improvement: Short | None = None
+    deadlock: bool = Field(False, description="Second stage: both sides keep their view")
 
     def record(self) -> Decision:
         """The record as events carry it; remedies without an id are numbered r1, r2, …"""

@@ -11,22 +11,23 @@ from starlette.requests import Request
 from shared.base.errors import Problem
 from shared.base.web import invalid
 
-from . import bodies
+from . import bodies, case_bodies
+from .fields import Command
 
 MOST_ROWS = 20
-BODIES: dict[str, type[bodies.Command]] = {
-    "contacts": bodies.ContactIn,
-    "reply": bodies.TextIn,
-    "ask": bodies.AskIn,
-    "enquiries": bodies.EnquiryIn,
-    "note": bodies.TextIn,
-    "call-lead": bodies.ReasonIn,
-    "transfer": bodies.TransferIn,
-    "resolve": bodies.Command,
-    "reopen": bodies.ReasonIn,
-    "external": bodies.ReferIn,
-    "close": bodies.Command,
-    "remedy-done": bodies.RemedyDoneIn,
+BODIES: dict[str, type[Command]] = {
+    "contacts": case_bodies.ContactIn,
+    "reply": case_bodies.TextIn,
+    "ask": case_bodies.AskIn,
+    "enquiries": case_bodies.EnquiryIn,
+    "note": case_bodies.TextIn,
+    "call-lead": case_bodies.ReasonIn,
+    "transfer": case_bodies.TransferIn,
+    "resolve": case_bodies.ResolveIn,
+    "reopen": case_bodies.ReasonIn,
+    "external": case_bodies.ReferIn,
+    "close": Command,
+    "remedy-done": case_bodies.RemedyDoneIn,
     "decide": bodies.DecideIn,
 }
 Fields = Mapping[str, str]
@@ -47,7 +48,7 @@ async def fields(request: Request) -> dict[str, str]:
     return {name: value.replace("\x00", "").replace("\r\n", "\n").strip() for name, value in pairs}
 
 
-def body(command: str, form: Fields) -> bodies.Command:
+def body(command: str, form: Fields) -> Command:
     """The command's body. Raises Problem 422 with the fields that are wrong."""
     given: dict[str, Any] = {k: v for k, v in form.items() if v != ""}
     if command == "decide":

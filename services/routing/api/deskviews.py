@@ -12,6 +12,7 @@ from shared.events.common import Cause, Finding, RequestOutcome
 
 from .. import states
 from ..desk_words import Words
+from ..finding import TooShort
 from ..handlers.flow import Actor
 from ..model import Case
 from ..store import people, views
@@ -41,11 +42,18 @@ async def lists(tx: AsyncConnection, actor: Actor, q: str) -> dict[str, Any]:
         "offers": await views.open_offers(tx, actor.name),
         "queued": await views.cases(tx, state=states.QUEUED, limit=20),
         "tiers": await views.waiting_by_tier(tx),
-        "found": await views.cases(tx, q=q, limit=50) if q else None,
+        "found": await _found(tx, q) if q else None,
         "for_lead": await views.cases(tx, for_lead=True, limit=50) if actor.leads else [],
         "staff": staff,
         "owners": {h.id: h.name for h in staff},
     }
+
+
+async def _found(tx: AsyncConnection, q: str) -> list[dict[str, Any]]:
+    try:
+        return await views.cases(tx, q=q, limit=50)
+    except TooShort:
+        return []
 
 
 async def case(desk: Desk, request: Request, actor: Actor, complaint_id: UUID, words: Words) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What people do on a case: one route per command of the state table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,15 @@ from starlette.responses import Response
 from shared.base.security import allow
 from shared.spine.effects import Effect
 
-from ..handlers import commands, decisions
-from ..handlers.flow import Actor
+from ..handlers import Offers, asking, commands, conflicts, decisions, outside
+from ..handlers.flow import Actor, wrong
 from ..model import Case, Handler
-from ..store import people
-from . import bodies
+from ..store import enquiries, people
+from . import case_bodies as bodies
 from .base import WORKERS, Desk, expected, tagged
+from .bodies import DecideIn
 from .documents import case_document
+from .fields import Command
 
 Act = Callable[[Case, Actor, datetime], Iterable[Effect]]
 
@@ -47,25 +50,29 @@ def router(desk: Desk) -> APIRouter:
     return routes
 
 
-_ROUTES: tuple[tuple[str, type[bodies.Command], str], ...] = (
+_ROUTES: tuple[tuple[str, type[Command], str], ...] = (
     ("contacts", bodies.ContactIn, "A call or talk with the customer"),
     ("enquiries", bodies.EnquiryIn, "Ask another department; the case keeps its owner"),
     ("ask", bodies.AskIn, "Ask the customer for something"),
     ("reply", bodies.TextIn, "Write to the customer in one's own words"),
+    ("correction", bodies.CorrectionIn, "Correct what a sent letter said"),
     ("note", bodies.TextIn, "An internal remark"),
-    ("attachments", bodies.FileIn, "A stored file by reference"),
     ("transfer", bodies.TransferIn, "To another person, or back to a queue"),
+    ("take-over", bodies.ReasonIn, "A lead makes the case his own"),
+    ("pull-back", bodies.ReasonIn, "A lead takes a case or an open offer back into its queue"),
     ("call-lead", bodies.ReasonIn, "Ask the lead to look at it"),
-    ("decide", bodies.DecideIn, "The decision per issue"),
+    ("conflict", bodies.ConflictIn, "Declare a conflict of interest"),
+    ("decide", DecideIn, "The decision per issue"),
     ("remedy-done", bodies.RemedyDoneIn, "A remedy is carried out"),
-    ("resolve", bodies.Command, "Everything the decision promised is done"),
+    ("resolve", bodies.ResolveIn, "Everything the decision promised is done, or the customer says it is settled"),
     ("reopen", bodies.ReasonIn, "Open it again for the customer"),
-    ("close", bodies.Command, "The end, refused while something is owed"),
-    ("external", bodies.ReferIn, "An outside body decides from here on"),
+    ("close", Command, "The end, refused while something is owed"),
+    ("external", bodies.ReferIn, "Somebody outside decides from here on"),
+    ("outside-decision", bodies.OutsideIn, "What an outside body decided"),
 )
 
 
-def _endpoint(work: "Work", name: str, body_type: type[bodies.Command]) -> Callable[..., Any]:
+def _endpoint(work: "Work", name: str, body_type: type[Command]) -> Callable[..., Any]:
     @allow(*WORKERS)
     async def endpoint(request: Request, response: Response, complaint_id: UUID, body: Any) -> dict[str, Any]:
         actor = await work.desk.actor(request)
@@ -78,6 +85,14 @@ def _endpoint(work: "Work", name: str, body_type: type[bodies.Command]) -> Calla
     return endpoint
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a command needs that stands in other rows: the person named in it, the customer's own words."""
+
+    to: Handler | None = None
+    words: Sequence[str] = ()
+
+
 class Work:
     """Commands by name, for the API and for the desk page alike."""
 
@@ -86,54 +101,65 @@ class Work:
 
     async def do(self, complaint_id: UUID, name: str, body: Any, actor: Actor, version: int | None) -> Case:
         """Carry out a command on a case."""
-        to = await self._handler(body.to) if name == "transfer" and body.to else None
-        act = self._act(name, body, to)
+        act = await self.act(complaint_id, name, body)
         return await self.desk.command(complaint_id, lambda case, now: act(case, actor, now), expected=version)
 
-    async def _handler(self, handler_id: str) -> Handler:
-        async with self.desk.spine.db.read() as tx:
-            found = await people.get(tx, handler_id)
-        if found is None:
-            raise commands.wrong("/to", "There is no such handler.")
-        return found
+    async def act(self, complaint_id: UUID, name: str, body: Any) -> Act:
+        """What the command does, with what it needs looked up."""
+        return self._act(name, body, await self._look(complaint_id, name, body))
 
-    def _act(self, name: str, b: Any, to: Handler | None) -> Act:
+    async def _look(self, complaint_id: UUID, name: str, body: Any) -> Looked:
+        if name == "enquiries":
+            async with self.desk.spine.db.read() as tx:
+                return Looked(words=await enquiries.customer_words(tx, complaint_id))
+        if name != "transfer" or not body.to:
+            return Looked()
+        async with self.desk.spine.db.read() as tx:
+            found = await people.get(tx, body.to)
+        if found is None:
+            raise wrong("/to", "There is no such handler.")
+        return Looked(to=found)
+
+    def _act(self, name: str, b: Any, looked: Looked) -> Act:
+        offers, ending, policy = self.desk.offers, self.desk.ending, self.desk.policy
         acts: dict[str, Act] = {
-            "contacts": lambda c, a, now: commands.contact(c, _contact(b, now), a, now),
-            "enquiries": lambda c, a, now: commands.open_enquiry(c, b.to, b.question, b.due, a, now),
-            "ask": lambda c, a, now: commands.ask(c, b.text, b.answer_by, a, now),
+            "contacts": lambda c, a, now: commands.contact(c, b.contact(now), a, now),
+            "enquiries": lambda c, a, now: commands.open_enquiry(c, b.to, b.question, b.due, looked.words, a, now),
+            "ask": lambda c, a, now: _ask(c, b, a, now),
             "reply": lambda c, a, now: commands.reply(c, b.text, a, now),
-            "note": lambda c, a, now: commands.note(c, b.text, a, now),
-            "attachments": lambda c, a, now: commands.attach(
-                c, commands.File(b.name, b.media_type, b.size, b.sha256), a, now
+            "correction": lambda c, a, now: asking.correct(
+                c, b.wrong, b.right, b.letter_on, b.letter_id, b.text, a, now
             ),
-            "transfer": lambda c, a, now: self._transfer(c, b, to, a, now),
+            "note": lambda c, a, now: commands.note(c, b.text, a, now),
+            "transfer": lambda c, a, now: _transfer(offers, c, b, looked.to, a, now),
+            "take-over": lambda c, a, now: offers.take_over(c, b.reason, a, now),
+            "pull-back": lambda c, a, now: offers.pull_back(c, b.reason, a, now),
             "call-lead": lambda c, a, now: commands.want_lead(c, b.reason, a, now),
-            "decide": lambda c, a, now: decisions.decide(c, b.record(), b.cause, a, now),
+            "conflict": lambda c, a, now: conflicts.declare(c, b.handler or a.name, b.reason, a, now),
+            "decide": lambda c, a, now: decisions.decide(c, b.record(), b.cause, a, now, policy, deadlock=b.deadlock),
             "remedy-done": lambda c, a, now: decisions.remedy_done(c, b.remedy_id, b.at or now, b.evidence, a, now),
-            "resolve": lambda c, a, now: decisions.resolve(c, a, now),
+            "resolve": lambda c, a, now: (
+                ending.settle(c, b.settled_how, b.accepted_at, a, now) if b.settled_how else ending.resolve(c, a, now)
+            ),
             "reopen": lambda c, a, now: decisions.reopen(c, b.reason, a, now),
-            "close": lambda c, a, now: decisions.close(c, a, now),
-            "external": lambda c, a, now: decisions.refer_outside(c, b.body, a, now),
+            "close": lambda c, a, now: ending.close(c, a, now),
+            "external": lambda c, a, now: outside.refer(c, b.referral(), a, now),
+            "outside-decision": lambda c, a, now: outside.decided(c, b.ruling(), a, now),
         }
         return acts[name]
 
-    def _transfer(self, case: Case, b: Any, to: Handler | None, actor: Actor, now: datetime) -> Iterable[Effect]:
-        if to is not None and b.queue is not None:
-            raise commands.wrong("/queue", "Give a handler or a queue, not both.")
-        effects = list(self.desk.offers.transfer(case, to, b.queue, b.reason, actor, now))
-        if b.note:
-            case.note(now, "note", actor.name, text=b.note, hand_off=True)
-        return effects
+
+def _ask(case: Case, b: bodies.AskIn, actor: Actor, now: datetime) -> Iterable[Effect]:
+    if b.on_behalf_of and b.about == "authority":
+        return asking.ask_authority(case, b.on_behalf_of, b.answer_by, actor, now)
+    if b.address and b.message_at and b.about == "identity":
+        return asking.ask_identity(case, b.address, b.message_at, b.answer_by, actor, now)
+    return asking.ask(case, b.text or "", b.answer_by, actor, now)
 
 
-def _contact(b: bodies.ContactIn, now: datetime) -> commands.Contact:
-    return commands.Contact(
-        direction=b.direction,
-        channel=b.channel,
-        outcome=b.outcome,
-        at=b.at or now,
-        summary=b.summary,
-        call_id=b.call_id,
-        customer_confirmed_resolved=b.customer_confirmed_resolved,
-    )
+def _transfer(
+    offers: Offers, case: Case, b: bodies.TransferIn, to: Handler | None, actor: Actor, now: datetime
+) -> Iterable[Effect]:
+    if to is not None and b.queue is not None:
+        raise wrong("/queue", "Give a handler or a queue, not both.")
+    return offers.transfer(case, to, b.queue, b.reason, actor, now, b.note)

@@ -1,26 +1,27 @@
 """What people do on a case between its assignment and its decision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared.base.errors import Problem
+from shared.base.uploads import Upload
 from shared.events.routing import (
     CallWords,
     ContactMade,
     EnquiryAnswered,
     EnquiryOpened,
     EnquiryWords,
-    InformationRequested,
+    Point,
     ReplyWritten,
     Words,
 )
 from shared.spine.effects import Effect, Emit
 
-from ..model import Case, Enquiry
-from .flow import Actor, call_lead, first_response, move, new_id, own, require, tell
+from ..model import Case, Enquiry, EnquiryRow, FileRow
+from .flow import Actor, call_lead, first_response, move, new_id, own, require, tell, wrong
 
 CLOCK_SLACK = timedelta(minutes=2)  # how far a caller's clock may be ahead of ours
 
@@ -36,13 +37,10 @@ class Contact:
     summary: str
     call_id: str | None = None
     customer_confirmed_resolved: bool = False
-
-
-def wrong(pointer: str, detail: str) -> Problem:
-    """A 422 about one field."""
-    return Problem(
-        422, "Unprocessable content", "Some fields are wrong.", errors=[{"pointer": pointer, "detail": detail}]
-    )
+    preliminary: bool = False
+    heard: str | None = None
+    agreed: tuple[Point, ...] = ()
+    asked: tuple[Point, ...] = ()
 
 
 def _words(case: Case, text: str) -> dict[UUID, Words]:
@@ -52,15 +50,14 @@ def _words(case: Case, text: str) -> dict[UUID, Words]:
 def contact(case: Case, said: Contact, actor: Actor, now: datetime) -> Iterator[Effect]:
     """A contact is recorded; a reached one is a first response and answers what the customer asked."""
     require(case, "contact")
-    if said.at > now + CLOCK_SLACK:
-        raise wrong("/at", "A contact cannot be recorded before it takes place.")
-    if case.received_at and said.at < case.received_at:
-        raise wrong("/at", "The contact is earlier than the case.")
-    contact_id = new_id(case, "contact")
+    _check_contact(case, said, now)
+    contact_id, words = new_id(case, "contact"), _call_words(said)
     case.note(
         said.at, "contact", actor.name, contact_id=str(contact_id), direction=said.direction, channel=said.channel,
-        outcome=said.outcome, summary=said.summary, call_id=said.call_id,
-        confirmed=said.customer_confirmed_resolved or None,
+        outcome=said.outcome, summary=said.summary, call_id=said.call_id, heard=said.heard,
+        confirmed=said.customer_confirmed_resolved or None, preliminary=said.preliminary or None,
+        agreed=[p.model_dump(exclude_none=True) for p in said.agreed],
+        asked=[p.model_dump(exclude_none=True) for p in said.asked],
     )  # fmt: skip
     yield from tell(
         case,
@@ -73,29 +70,68 @@ def contact(case: Case, said: Contact, actor: Actor, now: datetime) -> Iterator[
             by=actor.name,
             call_id=said.call_id,
             customer_confirmed_resolved=said.customer_confirmed_resolved,
-            personal={case.customer_id: CallWords(text=said.summary)} if said.summary and case.customer_id else {},
+            handler=actor.staff,
+            preliminary=said.preliminary or None,
+            personal={case.customer_id: words} if words and case.customer_id else {},
         ),
         said.at,
     )
     if said.outcome != "reached":
+        case.tries += said.direction == "out"
         return
     yield from first_response(case, said.at, "contact", actor.name)
+    _reached(case, said)
+
+
+def _check_contact(case: Case, said: Contact, now: datetime) -> None:
+    if said.at > now + CLOCK_SLACK:
+        raise wrong("/at", "A contact cannot be recorded before it takes place.")
+    if case.received_at and said.at < case.received_at:
+        raise wrong("/at", "The contact is earlier than the case.")
+    if said.outcome == "reached":
+        return
+    told = {
+        "customer_confirmed_resolved": said.customer_confirmed_resolved, "preliminary": said.preliminary,
+        "agreed": said.agreed, "asked": said.asked, "heard": said.heard,
+    }  # fmt: skip
+    if name := next((name for name, value in told.items() if value), None):
+        raise wrong(f"/{name}", "Nobody was reached.")
+
+
+def _call_words(said: Contact) -> CallWords | None:
+    if not (said.summary or said.heard or said.agreed or said.asked):
+        return None
+    return CallWords(text=said.summary, heard=said.heard, agreed=said.agreed or None, asked=said.asked or None)
+
+
+def _reached(case: Case, said: Contact) -> None:
     case.reached += 1
     case.unanswered_since = None
     case.warnings = [w for w in case.warnings if w != "callback"]
+    if said.customer_confirmed_resolved:
+        case.confirmed_at = case.confirmed_at or said.at
+    if said.preliminary:
+        case.preliminary_at = said.at
     if case.decision and said.at >= case.decision.at:
         case.decision.called_at = case.decision.called_at or said.at
 
 
-def open_enquiry(case: Case, to: str, question: str, due: datetime, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """Another department's part, with a date of its own; the case keeps its owner."""
+def open_enquiry(
+    case: Case, to: str, question: str, due: datetime, words: Sequence[str], actor: Actor, now: datetime
+) -> Iterator[Effect]:
+    """Another department's part, with the customer's own words and a date of its own; the case keeps its owner."""
     own(case, actor, "enquiry")
     if due <= now:
         raise wrong("/due", "The date is in the past.")
     enquiry_id = new_id(case, "enquiry")
+    told = EnquiryWords(text=question, customer=tuple(words) or None)
     move(case, "enquiry")
     case.enquiries = {**case.enquiries, enquiry_id: Enquiry(to, due, now, actor.name)}
-    case.note(now, "enquiry", actor.name, enquiry_id=str(enquiry_id), to=to, question=question, due=due.isoformat())
+    case.pending.enquiries.append(EnquiryRow(enquiry_id, case.complaint_id, to, question, list(words), due, now))
+    case.note(
+        now, "enquiry", actor.name, enquiry_id=str(enquiry_id), to=to, question=question, due=due.isoformat(),
+        customer=list(words),
+    )  # fmt: skip
     yield from tell(
         case,
         EnquiryOpened(
@@ -103,7 +139,7 @@ def open_enquiry(case: Case, to: str, question: str, due: datetime, actor: Actor
             to=to,
             due=due,
             by=actor.name,
-            personal={case.customer_id: EnquiryWords(text=question)} if case.customer_id else {},
+            personal={case.customer_id: told} if case.customer_id else {},
         ),
     )
 
@@ -117,26 +153,11 @@ def answer_enquiry(case: Case, enquiry_id: UUID, answer: str, actor: Actor, now:
     if enquiry.answered_at is not None:
         raise Problem(409, "Conflict", "This enquiry is answered.")
     enquiry.answered_at = now
+    case.pending.answers.append((enquiry_id, answer, now))
     case.note(now, "enquiry_answered", actor.name, enquiry_id=str(enquiry_id), to=enquiry.to, answer=answer)
     if case.state == "waiting_enquiry" and not case.open_enquiries:
         move(case, "enquiries-answered")
     yield from tell(case, EnquiryAnswered(enquiry_id=enquiry_id, at=now, by=actor.name, personal=_words(case, answer)))
-
-
-def ask(case: Case, text: str, answer_by: datetime, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """Ask the customer for something; the case waits for them."""
-    own(case, actor, "ask")
-    if answer_by <= now:
-        raise wrong("/answer_by", "The date is in the past.")
-    request_id = new_id(case, "ask")
-    move(case, "ask")
-    case.note(now, "asked", actor.name, request_id=str(request_id), text=text, answer_by=answer_by.isoformat())
-    yield from tell(
-        case,
-        InformationRequested(
-            request_id=request_id, answer_by=answer_by, handler=actor.staff, personal=_words(case, text)
-        ),
-    )
 
 
 def reply(case: Case, text: str, actor: Actor, now: datetime) -> Iterator[Effect]:
@@ -161,22 +182,23 @@ def note(case: Case, text: str, actor: Actor, now: datetime) -> Iterator[Effect]
     return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A stored file by reference."""
-
-    name: str
-    media_type: str
-    size: int
-    sha256: str
-
-
-def attach(case: Case, file: File, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """A file by reference joins the case."""
+def attach(case: Case, file: Upload, actor: Actor, now: datetime) -> Iterator[Effect]:
+    """A file joins the case, once: the same bytes under the same name are the same file."""
     require(case, "attachments")
+    attachment_id = uuid5(case.complaint_id, f"routing:file:{file.name}:{file.sha256}")
+    if attachment_id in case.files:
+        return iter(())
+    case.files = [*case.files, attachment_id]
+    case.pending.files.append(
+        FileRow(
+            attachment_id, case.complaint_id, file.name, file.media_type, bytes.fromhex(file.sha256), file.content,
+            now, actor.name,
+        )
+    )  # fmt: skip
     case.note(
-        now, "attachment", actor.name, name=file.name, media_type=file.media_type, size=file.size, sha256=file.sha256
-    )
+        now, "attachment", actor.name, attachment_id=str(attachment_id), name=file.name, media_type=file.media_type,
+        size=len(file.content), sha256=file.sha256,
+    )  # fmt: skip
     return iter(())
 
 

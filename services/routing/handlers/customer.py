@@ -18,11 +18,13 @@ from shared.events.intake import (
     Person,
     ReopenRequested,
 )
-from shared.spine.effects import Effect
+from shared.spine.effects import Disarm, Effect
 
 from .. import states
 from ..model import Case
+from ..policy import Closing
 from .decisions import reopen_case
+from .ending import NO_ANSWER_TIMER, Ending
 from .flow import SYSTEM, call_lead, end_offer, move, release, warn
 
 Said = (
@@ -52,9 +54,14 @@ def on_customer_replied(case: Case, event: Event[CustomerReplied], now: datetime
     if case.known:
         _said(case, event, "customer_replied")
         _wants_answer(case, event.data.received_at)
+        if case.asked is not None:
+            case.asked = None
+            yield Disarm(NO_ANSWER_TIMER)
         if states.possible(case.state, "customer-replied"):
             move(case, "customer-replied")
-    return iter(())
+        if case.state == "closed" and case.close_reason == "no_answer":
+            # That it opens again with their word is what the letter of the closing told them.
+            yield from reopen_case(case, now, by="customer", reason="answer_after_closing")
 
 
 def on_chased(case: Case, event: Event[ComplaintChased], now: datetime) -> Iterator[Effect]:
@@ -68,14 +75,16 @@ def on_chased(case: Case, event: Event[ComplaintChased], now: datetime) -> Itera
     return iter(())
 
 
-def on_withdrawn(case: Case, event: Event[ComplaintWithdrawn], now: datetime) -> Iterator[Effect]:
+def on_withdrawn(case: Case, event: Event[ComplaintWithdrawn], now: datetime, closing: Closing) -> Iterator[Effect]:
     """Whatever is open ends; an open offer is taken back."""
     if not case.known or not states.possible(case.state, "withdraw"):
         return
     _said(case, event, "withdrawn")
     yield from end_offer(case, "revoked", now, "withdrawn")
     move(case, "withdraw")
-    case.unanswered_since, case.lead_wanted, case.needs = None, None, []
+    case.unanswered_since, case.lead_wanted, case.needs, case.asked = None, None, [], None
+    yield Disarm(NO_ANSWER_TIMER)
+    yield Ending.later(now, closing.withdrawn)
 
 
 def on_reopen_requested(case: Case, event: Event[ReopenRequested], now: datetime) -> Iterator[Effect]:
@@ -93,6 +102,7 @@ def on_outcome_accepted(case: Case, event: Event[OutcomeAccepted], now: datetime
     if case.known and states.possible(case.state, "customer-accepts"):
         _said(case, event, "outcome_accepted")
         case.accepted_at = event.data.received_at
+        case.confirmed_at = case.confirmed_at or case.accepted_at
     return iter(())
 
 

@@ -1,30 +1,25 @@
-"""The decision and what ends a case: decide, carry out, resolve, reopen, refer outside, close."""
+"""The decision: told beforehand where the policy wants it, made, carried out, and opened again."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 from shared.base.errors import Problem
 from shared.events.common import Cause, Decision, Issue, Overall
 from shared.events.routing import (
-    ComplaintClosed,
     ComplaintDecided,
-    ComplaintReferredOutside,
     ComplaintReopened,
-    ComplaintResolved,
     DecisionWords,
     RemedyCarriedOut,
 )
-from shared.spine.effects import Effect
+from shared.spine.effects import Disarm, Effect
 
 from .. import states
-from ..metrics import RESOLVED, SECOND_LOOKS
+from ..metrics import SECOND_LOOKS
 from ..model import Case, DecisionMade
-from .commands import wrong
-from .flow import Actor, end_offer, move, new_id, own, require, tell
-
-# What a customer still waits for. Promised dates of answers are met by the answer, so they keep no case open.
-OWED = ("remedy", "callback")
+from ..policy import Policy
+from .conflicts import leave
+from .ending import CLOSE_TIMER, NO_ANSWER_TIMER
+from .flow import Actor, move, new_id, own, require, tell, wrong
 
 
 def overall(issues: Sequence[Issue]) -> Overall:
@@ -37,15 +32,22 @@ def overall(issues: Sequence[Issue]) -> Overall:
     return "partly"
 
 
-def decide(case: Case, record: Decision, cause: Cause, actor: Actor, now: datetime) -> Iterator[Effect]:
+def decide(
+    case: Case, record: Decision, cause: Cause, actor: Actor, now: datetime, policy: Policy, *, deadlock: bool = False
+) -> Iterator[Effect]:
     """Record the decision per issue; the letter that tells it is owed from here on."""
     own(case, actor, "decide")
     _check_record(record)
+    _another_person(case, actor)
+    _told_before(case, policy)
+    if deadlock and case.stage == 1:
+        raise wrong("/deadlock", "Both sides keep their view only after the second look.")
     if case.customer_id is None:
         raise Problem(409, "Conflict", "The case has no customer.")
     decision_id, result = new_id(case, "decision"), overall(record.issues)
     move(case, "decide")
-    case.cause = cause
+    case.cause, case.asked = cause, None
+    yield Disarm(NO_ANSWER_TIMER)
     if case.stage == 2 and case.decision:
         yield SECOND_LOOKS.add("confirmed" if result == case.decision.overall else "overturned")
     case.decision = DecisionMade(decision_id, result, now, actor.name, case.stage, record.remedies)
@@ -64,9 +66,31 @@ def decide(case: Case, record: Decision, cause: Cause, actor: Actor, now: dateti
             handler=actor.staff,
             lead=case.lead,
             authority=(actor.handler.authority or None) if actor.handler else None,
+            deadlock=deadlock or None,
             personal={case.customer_id: DecisionWords(record=record)},
         ),
     )
+
+
+def _another_person(case: Case, actor: Actor) -> None:
+    """Nobody, lead or not, decides in the second stage on what they decided in the first."""
+    if case.stage == 2 and actor.name in case.deciders:
+        raise states.refusal(
+            case.state, "decide", "The second stage is decided by somebody who has not worked on the case."
+        )
+
+
+def _told_before(case: Case, policy: Policy) -> None:
+    """Where the policy wants it, the customer hears what we have in mind before it is decided."""
+    wanted = policy.tell_first
+    if not wanted.holds(cause=case.cause, tier=case.tier, triggers=case.triggers, vulnerable=case.vulnerable):
+        return
+    if case.preliminary_at is None and case.tries < wanted.tries:
+        raise states.refusal(
+            case.state, "decide",
+            "Tell the customer the preliminary solution first: record the contact with `preliminary`. "
+            f"After {wanted.tries} contacts in which nobody was reached it may be decided without.",
+        )  # fmt: skip
 
 
 def _check_record(record: Decision) -> None:
@@ -104,22 +128,6 @@ def remedy_done(
     )
 
 
-def resolve(case: Case, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """Everything the decision promised is done and told."""
-    own(case, actor, "resolve")
-    if case.decision and case.decision.open_remedies:
-        names = ", ".join(r.id for r in case.decision.open_remedies)
-        raise states.refusal(case.state, "resolve", f"These remedies are not carried out: {names}.")
-    if case.state == "final" and case.resolved_at and case.decision and case.resolved_at >= case.decision.at:
-        raise states.refusal(case.state, "resolve", "The case is resolved.")
-    move(case, "resolve")
-    if case.resolved_at is None and not case.reopened:
-        yield RESOLVED.add("yes" if case.reached <= 1 else "no")
-    case.resolved_at = now
-    case.note(now, "resolved", actor.name)
-    yield from tell(case, ComplaintResolved(at=now, by=actor.name))
-
-
 def reopen(case: Case, reason: str, actor: Actor, now: datetime) -> Iterator[Effect]:
     """A person opens the case again for the customer."""
     require(case, "reopen")
@@ -130,60 +138,10 @@ def reopen_case(case: Case, now: datetime, *, by: str, reason: str) -> Iterator[
     """Back on its owner's desk, counted."""
     move(case, "reopen")
     case.reopened += 1
-    case.resolved_at = case.closed_at = case.accepted_at = None
+    case.resolved_at = case.closed_at = case.accepted_at = case.close_reason = None
+    case.preliminary_at, case.tries = None, 0
     case.note(now, "reopened", by, reason=reason, count=case.reopened)
+    yield Disarm(CLOSE_TIMER)
     yield from tell(case, ComplaintReopened(at=now, by=by, count=case.reopened, stage=case.stage, reason=reason))
-
-
-def refer_outside(case: Case, body: str, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """An outside body decides from here on."""
-    own_or_lead(case, actor)
-    yield from end_offer(case, "revoked", now, "referred outside")
-    move(case, "external")
-    case.needs = []
-    case.note(now, "external", actor.name, body=body)
-    yield from tell(case, ComplaintReferredOutside(at=now, body=body, by=actor.name))
-
-
-def own_or_lead(case: Case, actor: Actor) -> None:
-    """The owner, a lead, or anybody of the staff while nobody owns the case."""
-    require(case, "external")
-    if case.handler is not None:
-        own(case, actor, "external")
-
-
-def close(case: Case, actor: Actor, now: datetime) -> Iterator[Effect]:
-    """The end, refused while something is owed: a promise, an enquiry, an answer to the customer."""
-    own(case, actor, "close")
-    if owed := still_owed(case):
-        raise states.refusal(case.state, "close", "Still open: " + ", ".join(owed) + ".")
-    reason = close_reason(case)
-    move(case, "close")
-    case.closed_at, case.needs, case.lead_wanted, case.warnings = now, [], None, []
-    case.note(now, "closed", actor.name, reason=reason)
-    yield from tell(case, ComplaintClosed(at=now, by=actor.name, reason=reason))
-
-
-def still_owed(case: Case) -> list[str]:
-    """What keeps a case from being closed, in words; nothing is owed to who withdrew."""
-    if case.state == "withdrawn":
-        return []
-    owed = [f"remedy {r.id}" for r in case.decision.open_remedies] if case.decision else []
-    carried = case.decision is not None and not owed
-    owed += [
-        f"promise ({p.kind})" for p in case.promises.values() if p.kind in OWED and not (p.kind == "remedy" and carried)
-    ]
-    if case.open_enquiries:
-        owed.append("enquiry")
-    if case.unanswered_since:
-        owed.append("an unanswered message of the customer")
-    return owed
-
-
-def close_reason(case: Case) -> Literal["accepted", "resolved", "withdrawn", "final"]:
-    """Why the case ends."""
-    if case.state == "withdrawn":
-        return "withdrawn"
-    if case.accepted_at:
-        return "accepted"
-    return "resolved" if case.state == "resolved" else "final"
+    if case.handler is not None and case.handler.id in case.conflicts:
+        yield from leave(case, by, now)

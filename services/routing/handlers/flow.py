@@ -55,9 +55,18 @@ def require(case: Case, command: Command) -> None:
     states.after(case.state, command, case.stage)
 
 
+def wrong(pointer: str, detail: str) -> Problem:
+    """A 422 about one field."""
+    return Problem(
+        422, "Unprocessable content", "Some fields are wrong.", errors=[{"pointer": pointer, "detail": detail}]
+    )
+
+
 def own(case: Case, actor: Actor, command: Command) -> None:
     """Refuse (409, then 403) what the state forbids and what is not this person's case."""
     require(case, command)
+    if actor.name in case.conflicts:
+        raise Problem(403, "Forbidden", "You have declared a conflict of interest: others work on this case.")
     if not actor.leads and (case.handler is None or case.handler.id != actor.name):
         raise Problem(403, "Forbidden", "Only the case's handler or a lead may do that.")
 

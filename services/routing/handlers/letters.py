@@ -17,10 +17,11 @@ from shared.events.notifier import (
 from shared.spine.effects import Effect
 
 from ..model import Case, Promised
+from .ending import Ending
 from .flow import SYSTEM, first_response, move, warn
 
 
-def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime) -> Iterator[Effect]:
+def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime, ending: Ending) -> Iterator[Effect]:
     """Kept in the conversation; a decision's letter makes the outcome communicated, a person's one is a response."""
     if not case.known:
         return
@@ -42,7 +43,11 @@ def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime) -> Itera
         decision.told_at = decision.told_at or data.sent_at
         if case.state == "decided":
             move(case, "resolution-sent")
+            if case.stage == 2:
+                yield ending.later(now, ending.after.final)
         case.unanswered_since = None
+    if data.kind == "reminder":
+        yield from ending.reminded(case, data.sent_at)
     if data.by_person:
         yield from first_response(case, data.sent_at, "letter", data.by_person)
         if case.unanswered_since and case.unanswered_since <= data.sent_at:

@@ -19,7 +19,21 @@ from .. import states
 from ..matching import Assignment, Explanation
 from ..model import Case, Handler, Offer, OfferRow
 from ..policy import Policy
-from .flow import OFFER_TIMER, SYSTEM, Actor, Unchanged, assign, end_offer, exclude, move, new_id, own, release, tell
+from .flow import (
+    OFFER_TIMER,
+    SYSTEM,
+    Actor,
+    Unchanged,
+    assign,
+    end_offer,
+    exclude,
+    move,
+    new_id,
+    own,
+    release,
+    tell,
+    wrong,
+)
 
 
 class Offers:
@@ -107,40 +121,79 @@ class Offers:
         return offer
 
     def transfer(
-        self, case: Case, to: Handler | None, queue: str | None, reason: str, actor: Actor, now: datetime
-    ) -> Iterator[Effect]:
-        """To another person at once, or back to a queue. From the queue or an offer only a lead gives it."""
+        self, case: Case, to: Handler | None, queue: str | None, reason: str, actor: Actor, now: datetime,
+        note: str | None = None,
+    ) -> Iterator[Effect]:  # fmt: skip
+        """To another person at once, or back to a queue. From the queue or an offer only a lead gives it.
+
+        `note` is what the next one has to know; whoever gives a case out of somebody's hands writes one.
+        """
         if to is not None:
-            yield from self._to_person(case, to, reason, actor, now)
+            yield from self._to_person(case, to.staff, reason, note, actor, now)
             return
+        yield from self._to_queue(case, queue, reason, note, actor, now)
+
+    def take_over(self, case: Case, reason: str, actor: Actor, now: datetime) -> Iterator[Effect]:
+        """A lead makes the case his own, from wherever it is."""
+        if not actor.leads:
+            raise Problem(403, "Forbidden", "Only a lead takes a case over.")
+        if case.handler is not None and case.handler.id == actor.name:
+            raise Unchanged
+        yield from self._to_person(case, actor.staff, reason, reason, actor, now)
+
+    def pull_back(self, case: Case, reason: str, actor: Actor, now: datetime) -> Iterator[Effect]:
+        """A lead takes a case off a desk, or an offer back, into its queue."""
+        if not actor.leads:
+            raise Problem(403, "Forbidden", "Only a lead pulls a case back.")
+        yield from self._to_queue(case, None, reason, None, actor, now)
+
+    def _to_queue(
+        self, case: Case, queue: str | None, reason: str, note: str | None, actor: Actor, now: datetime
+    ) -> Iterator[Effect]:
         own(case, actor, "transfer-to-queue")
-        assert case.handler is not None
         if queue is not None and queue not in self.policy.queues:
-            raise Problem(
-                422, "Unprocessable content", "Some fields are wrong.",
-                errors=[{"pointer": "/queue", "detail": f"There is no queue {queue}."}],
-            )  # fmt: skip
-        before = case.handler.id
+            raise wrong("/queue", f"There is no queue {queue}.")
+        before = case.handler.id if case.handler else None
+        if case.offer is not None:  # pulled back before anybody took it: it waits on with its age
+            exclude(case, case.offer.handler.id, now, self.policy.exclude.reassigned)
+        yield from end_offer(case, "revoked", now, reason)
         move(case, "transfer-to-queue")
         case.queue = queue or case.queue
-        release(case, now, exclude_for=self.policy.exclude.reassigned)
+        if before is not None:
+            release(case, now, exclude_for=self.policy.exclude.reassigned)
         case.note(now, "transferred", actor.name, before=before, queue=case.queue, reason=reason)
-        yield from tell(case, ComplaintTransferred(from_handler=before, queue=case.queue, by=actor.name, reason=reason))
+        _hand_off(case, note, actor, now)
+        if before is not None:
+            payload = ComplaintTransferred(from_handler=before, queue=case.queue, by=actor.name, reason=reason)
+            yield from tell(case, payload)
 
-    def _to_person(self, case: Case, to: Handler, reason: str, actor: Actor, now: datetime) -> Iterator[Effect]:
+    def _to_person(
+        self, case: Case, to: Staff, reason: str, note: str | None, actor: Actor, now: datetime
+    ) -> Iterator[Effect]:
         own(case, actor, "transfer")
         if case.stage == 2 and to.id in case.deciders:
             raise Conflict("The second stage is decided by somebody who has not worked on the case.", state=case.state)
+        if to.id in case.conflicts:
+            raise Conflict("This person has a conflict of interest.", state=case.state)
+        if note is None and case.handler is not None and case.handler.id != to.id:
+            raise wrong("/note", "Write what the next one has to know.")
         waiting = case.state in states.QUEUED or case.state == "offered"
         yield from end_offer(case, "revoked", now, "given by a lead")
         before = case.handler.id if case.handler else None
         move(case, "transfer")
-        assign(case, to.staff, case.lead or (actor.staff if actor.leads else None), now)
+        assign(case, to, case.lead or (actor.staff if actor.leads else None), now)
         case.note(
             now, "assigned" if waiting else "transferred", actor.name, before=before, handler=to.id, reason=reason
         )
+        _hand_off(case, note, actor, now)
         if waiting or before is None:
-            yield from tell(case, ComplaintAssigned(handler=to.staff, lead=case.lead, mode="lead"))
+            yield from tell(case, ComplaintAssigned(handler=to, lead=case.lead, mode="lead"))
         else:
-            payload = ComplaintTransferred(from_handler=before, handler=to.staff, by=actor.name, reason=reason)
+            payload = ComplaintTransferred(from_handler=before, handler=to, by=actor.name, reason=reason)
             yield from tell(case, payload)
+
+
+def _hand_off(case: Case, note: str | None, actor: Actor, now: datetime) -> None:
+    """The hand-off note is for the next one's eyes: it stays inside, as every note does."""
+    if note:
+        case.note(now, "note", actor.name, text=note, hand_off=True)

@@ -123,3 +123,4 @@ def _take_customer(case: Case, customer: Customer, person: Person) -> None:
     full = person.name or " ".join(p for p in (person.given_name, person.family_name) if p)
     case.name = full or case.name
     case.phone, case.email = person.phone or case.phone, person.email or case.email
+    case.pending.renamed = True

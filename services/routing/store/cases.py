@@ -18,6 +18,7 @@ from .. import tables as t
 from ..matching import signature, waiting_of
 from ..model import Case, Mark
 from ..policy import Policy
+from . import attachments, enquiries, finding
 
 # The document is read and written as text: pydantic parses it faster than json and the dialect together.
 _CASE = TypeAdapter(Case)
@@ -65,6 +66,9 @@ class Store:
         offers = [vars(offer) for case in known for offer in case.pending.offers]
         await sql.upsert(tx, t.offer, [o for o in offers if o["state"] != "open"])
         await sql.upsert(tx, t.offer, [o for o in offers if o["state"] == "open"])
+        await finding.keep(tx, [case for case in known if case.pending.renamed])
+        await enquiries.keep(tx, known)
+        await attachments.keep(tx, known)
         await self._mark(tx, [mark for case in known for mark in case.pending.marks])
         for case in known:
             case.pending.__init__()  # type: ignore[misc]
@@ -121,6 +125,8 @@ class Store:
             "customer_name": case.name,
             "phone_digits": digits(case.phone),
             "order_ref": case.order_ref,
+            "customer_id": case.customer_id,
+            "confirmed_at": case.confirmed_at,
             "document": _CASE.dump_json(case, exclude_defaults=True, exclude={"pending", "version"}).decode(),
             "class": case.kind,
             "delete_after": None,
@@ -140,7 +146,7 @@ def _wanted(case: Case) -> dict[str, Any]:
         "language": case.language,
         "skills": case.skills,
         "excluded": out,
-        "deciders": case.deciders if case.stage == 2 else [],
+        "deciders": [*(case.deciders if case.stage == 2 else ()), *case.conflicts],
         "stage": case.stage,
     }
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .. import states
 from .. import tables as t
-from .cases import digits
+from .finding import among
 
 MOST = 200
 _c, _h, _o = t.case.c, t.history.c, t.offer.c
@@ -19,7 +19,6 @@ _SUMMARY = (
     _c.document["cause"].astext.label("cause"), _c.document["warnings"].label("warnings"),
     _c.document["unanswered_since"].astext.label("unanswered_since"),
 )  # fmt: skip
-_SEARCH_LEAST_DIGITS = 4
 
 
 async def cases(
@@ -32,7 +31,7 @@ async def cases(
     for_lead: bool = False,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Summaries in the order of work: rank, then the deadline. `q`: name (its beginning), phone, reference, order."""
+    """Summaries in the order of work: rank, then the deadline. `q`: see finding.py. Raises TooShort."""
     query = select(*_SUMMARY).order_by(_c.rank, _c.order_at, _c.complaint_id).limit(min(limit, MOST))
     if state:
         query = query.where(_c.state.in_(state))
@@ -43,17 +42,8 @@ async def cases(
     if for_lead:
         query = query.where(or_(_c.lead_wanted.is_not(None), _c.unroutable), _c.state.not_in(states.ENDED))
     if q:
-        query = query.where(_search(q.strip()))
+        query = query.where(among(q))
     return [dict(row._mapping) for row in await tx.execute(query)]
-
-
-def _search(q: str) -> Any:
-    name = q.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    ways = [_c.reference == q.upper(), _c.order_ref == q, func.lower(_c.customer_name).like(name + "%")]
-    number = digits(q)
-    if len(number) >= _SEARCH_LEAST_DIGITS and not any(c.isalpha() for c in q):
-        ways.append(and_(_c.phone_digits != "", func.reverse(_c.phone_digits).like(number[::-1] + "%")))
-    return or_(*ways)
 
 
 async def history(tx: AsyncConnection, complaint_id: UUID) -> list[dict[str, Any]]:
