@@ -118,6 +118,7 @@ def build(settings: Settings) -> Service:
         routes=[complaints.route(desk)],
         body_limit=settings.max_body,
         larger_bodies={"/v1/emails": settings.max_mail, **{f"/{page}": FORM_BODY for page in (*FORMS, "track/")}},
+        trouble=site.trouble,
     )
     bodies.describe(web, complaints.description())
 

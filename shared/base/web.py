@@ -26,6 +26,9 @@ from .security import Authenticator, guard, public
 log = structlog.get_logger()
 OnErrors = dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]
 PROBLEM = "application/problem+json"
+# How a service shows a refusal to people; callers that do not ask for a page get the problem document.
+Trouble = Callable[[Request, Problem], Response]
+DRAINED = 8  # times the limit: what a browser sends is read that far, since it shows no answer before it has sent all
 
 
 def problem_response(problem: Problem) -> Response:
@@ -64,9 +67,11 @@ async def _on_validation(_: Request, error: Exception) -> Response:
     return problem_response(Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(trimmed)))
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return problem_response(Problem(error.status_code, str(error.detail), headers=error.headers))
+def refusal(request: Request, problem: Problem, trouble: Trouble | None) -> Response:
+    """The answer of a refusal: a page for who asks for one, where there is one."""
+    if trouble and "text/html" in request.headers.get("accept", ""):
+        return trouble(request, problem)
+    return problem_response(problem)
 
 
 async def _on_database(_: Request, error: Exception) -> Response:
@@ -91,8 +96,10 @@ class BodyLimit:
     A path there that ends with a slash stands for all below it; `*` stands for one part of a path.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
-        self.app, self.limit, self.larger = app, limit, larger
+    def __init__(
+        self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({}), trouble: Trouble | None = None
+    ) -> None:
+        self.app, self.limit, self.larger, self.trouble = app, limit, larger, trouble
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -106,10 +113,22 @@ class BodyLimit:
         for name, value in scope["headers"]:
             if name == b"content-length":
                 # The server lets no more through than was announced, so nothing needs to be counted.
-                fits = value.isdigit() and int(value) <= limit
-                await (self.app if fits else problem_response(too_large))(scope, receive, send)
+                if value.isdigit() and int(value) <= limit:
+                    await self.app(scope, receive, send)
+                else:
+                    await self._refuse(scope, receive, send, limit, too_large)
                 return
         await self._counting(scope, receive, send, limit, too_large)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: Problem) -> None:
+        answer = refusal(Request(scope), too_large, self.trouble)
+        left = limit * DRAINED if answer.media_type == "text/html" else 0
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if message["type"] == "http.disconnect" or not message.get("more_body"):
+                break
+        await answer(scope, receive, send)
 
     async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: Problem) -> None:
         seen = 0
@@ -196,12 +215,21 @@ def web_app(
     routes: Sequence[Route] = (),
     body_limit: int = 2 << 20,
     larger_bodies: Mapping[str, int] = MappingProxyType({}),
+    trouble: Trouble | None = None,
 ) -> FastAPI:
-    """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths."""
+    """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths.
+
+    `trouble` shows people what is refused before a route is reached.
+    """
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return refusal(request, Problem(error.status_code, str(error.detail), headers=error.headers), trouble)
+
     on_error: OnErrors = {
         Problem: _on_problem,
         RequestValidationError: _on_validation,
-        HTTPException: _on_http,
+        HTTPException: on_http,
         **dict.fromkeys(STATEMENT_ERRORS, _on_database),
         PoolTimeout: _on_database,
         OSError: _on_database,
@@ -231,5 +259,5 @@ def web_app(
     app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
     if routes:
         app.add_middleware(HotPaths, routes=routes, on_error=on_error)
-    app.add_middleware(BodyLimit, limit=body_limit, larger=larger_bodies)
+    app.add_middleware(BodyLimit, limit=body_limit, larger=larger_bodies, trouble=trouble)
     return app

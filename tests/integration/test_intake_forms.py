@@ -86,6 +86,21 @@ async def test_too_much_is_said_on_the_page(intake: Intake, files: list[tuple[st
     assert await intake.types() == []
 
 
+async def test_a_body_beyond_all_bounds_gets_a_page_when_a_browser_sent_it(intake: Intake) -> None:
+    files = [("files", ("film.mov", b"a" * 42_000_000, "video/quicktime"))]
+    page, document = [
+        await intake.client.post(
+            "/complain", data=TYPED, files=files, headers={"Accept": accept, "Accept-Language": "zh"}
+        )
+        for accept in ("text/html,application/xhtml+xml", "*/*")
+    ]
+    assert (page.status_code, page.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert "文件太大" in page.text
+    assert (document.status_code, document.headers["content-type"]) == (413, "application/problem+json")
+    nowhere = await intake.client.get("/complian", headers={"Accept": "text/html"})
+    assert (nowhere.status_code, "There is no such page" in nowhere.text) == (404, True)
+
+
 async def test_more_comes_with_files_from_the_tracking_page(intake: Intake) -> None:
     kept = (await intake.post(complaint())).json()
     path, _, token = kept["tracking_url"].removeprefix("http://127.0.0.1:8001").partition("?t=")

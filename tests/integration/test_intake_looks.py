@@ -1,5 +1,6 @@
 """The customers' pages in a real browser: readable on a telephone, accessible, and complete without JavaScript."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -136,3 +137,23 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(intake: Intak
         wrong += await look(page, f"{base}/agent?q=ada+ex", "agent", cookies=staff)
         wrong += await look(page, f"{base}/agent/links", "links", cookies=staff)
         assert wrong == []
+
+
+SEND_TOO_MUCH = """
+const chosen = new DataTransfer();
+chosen.items.add(new File([new Uint8Array(45e6)], "film.mov"));
+document.querySelector("input[type=file]").files = chosen.files;
+document.querySelector("textarea[name=text]").value = "It broke.";
+document.querySelector("form[method=post]").submit();
+"""
+
+
+async def test_a_browser_that_sends_too_much_shows_why(intake: Intake) -> None:
+    async with served(intake.service.web) as base, browser() as page:
+        await page.open(f"{base}/complain")
+        await page.evaluate(SEND_TOO_MUCH)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if "too large" in await page.evaluate("document.body ? document.body.innerText : ''"):
+                return
+        pytest.fail(await page.evaluate("document.body.innerText"))

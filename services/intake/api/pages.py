@@ -107,6 +107,4 @@ async def refusing(site: Site, request: Request, page: Awaitable[Response]) -> R
     try:
         return await page
     except Problem as problem:
-        refusal = site.render(request, "trouble.html", problem.status, code=problem.status)
-        refusal.headers.update(problem.headers)
-        return refusal
+        return site.trouble(request, problem)

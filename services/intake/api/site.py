@@ -57,6 +57,12 @@ class Site:
         """A page in the reader's language."""
         return self.pages.response(request, name, {"t": timeline, **values}, status=status)
 
+    def trouble(self, request: Request, problem: Problem) -> Response:
+        """Why there is no page: customers do not read JSON."""
+        refusal = self.render(request, "trouble.html", problem.status, code=problem.status)
+        refusal.headers.update(problem.headers)
+        return refusal
+
     def slow_down(self, request: Request) -> None:
         """Count one form of this address. Raises Problem 429."""
         if not self.posts.allow(address(request)):
