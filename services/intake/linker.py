@@ -4,6 +4,7 @@ It only proposes, with its evidence. A person confirms or rejects, and can undo;
 customers are never merged: linked ones keep their own rows and share their history.
 """
 
+import time
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -21,6 +22,7 @@ from .store import links as store
 from .store.links import Link
 
 BATCH, PAUSE = 200, 3.0
+REST = 3  # behind a backlog it rests three times as long as it worked: posts come first
 # Decision → the states from which it leads to which.
 DECISIONS = {
     "confirm": (("proposed", "rejected", "undone"), "confirmed"),
@@ -47,13 +49,14 @@ class Linker:
     async def run(self, control: LoopControl) -> None:
         """Look at what is new, a few seconds behind."""
         while not control.stopping:
+            began = time.monotonic()
             try:
                 looked = await self.look()
             except Exception as error:
                 if not is_transient(error):
                     raise
                 looked = 0
-            await control.sleep(0.0 if looked == BATCH else PAUSE)
+            await control.sleep(min(PAUSE, REST * (time.monotonic() - began)) if looked == BATCH else PAUSE)
 
     async def look(self) -> int:
         """One round: how many complaints were looked at."""

@@ -33,7 +33,7 @@ def body(n: int, run: str) -> bytes:
         "subject": f"Washing machine {n}",
         "text": WORDS * 5,
         "wanted": {"kind": "repair", "text": "A working machine this week."},
-        "order_ref": f"W-{n:08}",
+        "order_ref": f"W-{run}-{n:06}",
         "product": "Washing machine",
     }
     return json.dumps(complaint).encode()
