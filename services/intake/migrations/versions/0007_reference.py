@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "intake_0006_reference"
-down_revision = "intake_0005_links"
+revision = "intake_0007_reference"
+down_revision = "intake_0006_answers"
 branch_labels = None
 depends_on = None
 
