@@ -6,7 +6,7 @@ export PORT_BASE
 export BENCH
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-full lint bench image chart-test cluster-test clean
+.PHONY: help run demo test test-fast test-full lint model bench image chart-test cluster-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-32s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
+
+model: $(READY) ## train the cause model from samples/triage: the same weights every time
+	@$(PY) -m tests.triage.train
 
 bench: $(READY) ## measure and write bench/results (BENCH=name for one)
 	@$(PY) -m tests.bench $(BENCH)

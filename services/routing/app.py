@@ -11,6 +11,7 @@ from shared.spine.spine import Spine
 from . import policy as policies
 from .api import attachments, routers
 from .api.base import Desk
+from .cause_model import CauseModel
 from .handlers import Ending, Offers, event_handlers, timer_handler
 from .rounds import Rounds
 from .settings import Settings
@@ -31,7 +32,7 @@ def build(settings: Settings) -> Service:
         settings,
         service="routing",
         store=store,
-        handlers=event_handlers(policy, Triage(load_rules())),
+        handlers=event_handlers(policy, Triage(load_rules(), CauseModel.load())),
         on_timer=timer_handler(policy),
         figures=FIGURES,
     )

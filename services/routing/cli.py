@@ -9,6 +9,7 @@ import typer
 
 from . import policy as policies
 from . import states
+from .cause_model import CauseModel
 from .simulation import report, simulator
 from .simulation import scenario as scenarios
 from .triage import Triage, load_rules
@@ -24,7 +25,7 @@ def triage(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a text")] = False,
 ) -> None:
     """Cause, severity, triggers and skills of complaint texts, and which rules decided. Exit 2: unreadable file."""
-    judge, rules = Triage(load_rules()), _policy(policy)
+    judge, rules = Triage(load_rules(), CauseModel.load()), _policy(policy)
     for name, words in _texts(files or []):
         found = judge(words)
         levels = frozenset(t.level for t in found.triggers)

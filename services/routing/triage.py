@@ -1,7 +1,8 @@
 """Triage: from the customer's words to cause, severity, triggers, vulnerability, needs; each says which rule decided.
 
 Rules are data (`data/triage.yaml`, Chinese and English), compiled once. C7-C9 are judgements that only a person makes,
-after investigation; where no cause leads clearly the answer is `unknown`. Severity: ISO 10002's initial assessment.
+after investigation. Where the rules find no cause that leads clearly the model is asked, and where it is not sure
+either, the answer is `unknown`: a person says. Severity: ISO 10002's initial assessment.
 """
 
 import re
@@ -16,6 +17,7 @@ import yaml
 from shared.events.common import Cause, Language, Severity, TriggerLevel
 from shared.events.routing import Trigger
 
+from .cause_model import CauseModel
 from .lexicon import Hit, Index
 
 LONGEST = 20_000  # characters that are looked at; what a complaint is about stands in its beginning
@@ -99,10 +101,10 @@ def language_of(text: str, otherwise: Language | None) -> tuple[Language, str]:
 
 
 class Triage:
-    """The compiled rules as a function of the text."""
+    """The compiled rules, and behind them the cause model, as a function of the text."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+    def __init__(self, rules: Rules, model: CauseModel | None = None) -> None:
+        self._rules, self._model = rules, model
         doc = rules.document
         self._levels: dict[str, int] = doc["levels"]
         self._floor: dict[str, str] = doc["trigger_floor"]
@@ -117,6 +119,8 @@ class Triage:
         language, by_language = language_of(text, known.language)
         hits = self._hits(text)
         cause, by_cause = self._cause(hits)
+        if cause == "unknown" and self._model:
+            cause, by_cause = self._guess(self._model, text, by_cause)
         triggers = self._triggers(hits)
         weak = sorted({h.rule for h in hits if h.rule in self._vulnerability})
         needs = tuple(sorted({h.rule for h in hits if h.rule in self._needs}))
@@ -167,6 +171,15 @@ class Triage:
         if len(ranked) > 1 and points - ranked[1][1] < self._margin:
             return "unknown", f"cause:abstain:{best}~{ranked[1][0]}"
         return cast(Cause, best), f"cause:{best}={points}:{'+'.join(sorted(words[best])[:6])}"
+
+    @staticmethod
+    def _guess(model: CauseModel, text: str, by_rules: str) -> tuple[Cause, str]:
+        # The rules' own abstention stays in the record: it says why the model was asked.
+        guess = model(text)
+        if guess is None or guess.margin < model.margin:
+            why = f"{guess.cause}={guess.margin:.2f}" if guess else "nothing known"
+            return "unknown", f"{by_rules};model:abstain:{why}"
+        return guess.cause, f"{by_rules};model:{guess.cause}={guess.margin:.2f}:{'+'.join(guess.features)}"
 
     def _triggers(self, hits: Iterable[Hit]) -> tuple[Trigger, ...]:
         fired = sorted({(self._rules.levels[h.rule], h.rule) for h in hits if h.rule in self._rules.levels})
