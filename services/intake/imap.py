@@ -1,24 +1,28 @@
-"""A mailbox over IMAP (RFC 3501, IDLE by RFC 2177). Blocking: mailboxes.py calls it in a thread of its own."""
+"""A mailbox over IMAP (RFC 3501, IDLE by RFC 2177, tokens by RFC 7628).
+
+Blocking: mailboxes.py calls it in a thread of its own.
+"""
 
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
+from .oauth import LOOPBACK, Tokens, tokens
+
 FAILURES = (IMAPClientError, OSError, ssl.SSLError, EOFError)
 CONNECT_SECONDS, READ_SECONDS = 15, 60
 GROUP, GROUP_BYTES = 50, 8 << 20
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a mailbox is and who reads it. `security` is tls, starttls or none."""
+    """Where a mailbox is and who reads it. `security` is tls, starttls or none; `tokens` take a password's place."""
 
     host: str
     port: int
@@ -26,6 +30,7 @@ class Address:
     user: str
     password: str = field(repr=False)
     folder: str = "INBOX"
+    tokens: Tokens | None = None
 
     @property
     def name(self) -> str:
@@ -34,21 +39,26 @@ class Address:
 
 
 def address(url: str) -> Address:
-    """imaps://user:password@host[:port][/folder], or imap://…?starttls=1; percent signs escape. Raises ValueError."""
+    """imaps://user:password@host[:port][/folder], or imap://…?starttls=1; percent signs escape. Raises ValueError.
+
+    Without a password: ?token_file=…, or ?token_url=…&client_id=…&client_secret=…&scope=….
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("is no address of a mailbox") from None
-    if parts.scheme not in ("imap", "imaps") or not host or not parts.username or not parts.password:
+    more = dict(parse_qsl(parts.query))
+    source = tokens(more)
+    if parts.scheme not in ("imap", "imaps") or not host or not parts.username or not (parts.password or source):
         raise ValueError("must read imaps://user:password@host/folder")
-    starttls = parse_qs(parts.query).get("starttls") == ["1"]
-    security = "tls" if parts.scheme == "imaps" else "starttls" if starttls else "none"
-    if security == "none" and host not in _LOOPBACK:
+    security = "tls" if parts.scheme == "imaps" else "starttls" if more.get("starttls") == "1" else "none"
+    if security == "none" and host not in LOOPBACK:
         raise ValueError(f"would send the password to {host} in clear: write imaps:// or ?starttls=1")
     folder = unquote(parts.path.lstrip("/")) or "INBOX"
     default = 993 if security == "tls" else 143
-    return Address(host, port or default, security, unquote(parts.username), unquote(parts.password), folder)
+    password = unquote(parts.password or "")
+    return Address(host, port or default, security, unquote(parts.username), password, folder, source)
 
 
 class Folder(NamedTuple):
@@ -83,10 +93,19 @@ class Connection:
         client.normalise_times = False  # INTERNALDATE stays aware of its zone
         if where.security == "starttls":
             client.starttls(ssl.create_default_context())
-        client.login(where.user, where.password)
+        self._log_in(client)
         self.can_idle = client.has_capability("IDLE")
         said = client.select_folder(where.folder)
         return Folder(said[b"UIDVALIDITY"], said.get(b"UIDNEXT", 1), said[b"EXISTS"])
+
+    def _log_in(self, client: IMAPClient) -> None:
+        where = self._where
+        if where.tokens is None:
+            client.login(where.user, where.password)
+        elif client.has_capability("AUTH=OAUTHBEARER"):
+            client.oauthbearer_login(where.user, where.tokens.fetch())
+        else:
+            client.oauth2_login(where.user, where.tokens.fetch())
 
     @property
     def client(self) -> IMAPClient:

@@ -37,8 +37,8 @@ class Settings(ServiceSettings):
     lmtp_port: int | None = Field(None, ge=1, le=65535, description="Port of LMTP; without one there is no LMTP")
     mailboxes: list[SecretStr] = Field(
         [],
-        description="JSON list of mailboxes to fetch, imaps://user:password@host/folder each; everything in the folder"
-        " is fetched and marked as seen",
+        description="JSON list of mailboxes to fetch, imaps://user:password@host/folder each (or with ?token_file= or"
+        " ?token_url= in the place of a password); everything in the folder is fetched and marked as seen",
     )
     mailbox_poll: float = Field(60.0, gt=0, description="A mailbox is asked this often even if its server says nothing")
     mailbox_compare: float = Field(300.0, gt=0, description="Seconds from one comparison with the server to the next")

@@ -26,8 +26,10 @@ disable_plaintext_auth = no
 mail_location = maildir:{room}/mail/%u
 first_valid_uid = 1
 mail_max_userip_connections = 100
+{tokens}
 passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -53,10 +55,31 @@ service imap-login {{
 """
 
 
-class Dovecot:
-    """One server. Any user may log in with PASSWORD and has an INBOX of their own."""
+TOKENS = """
+auth_mechanisms = plain {mechanism}
+passdb {{
+  driver = oauth2
+  mechanisms = {mechanism}
+  args = {room}/oauth2
+}}
+"""
+INTROSPECTION = """
+introspection_mode = get
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
 
-    def __init__(self, room: Path, port: int) -> None:
+
+class Dovecot:
+    """One server. Any user may log in with PASSWORD and has an INBOX of their own.
+
+    `introspection`: the beginning of an address at which it asks whose an access token is; `mechanism` is how one is
+    brought: oauthbearer or xoauth2.
+    """
+
+    def __init__(self, room: Path, port: int, *, introspection: str = "", mechanism: str = "oauthbearer") -> None:
         self.room, self.port = room, port
         self._binary = program("dovecot", "dovecot-imapd")
         root = os.getuid() == 0
@@ -65,8 +88,10 @@ class Dovecot:
         (room / "mail").mkdir(parents=True)
         if root:
             os.chown(room / "mail", uid, gid)
+        tokens = TOKENS.format(room=room, mechanism=mechanism) if introspection else ""
+        (room / "oauth2").write_text(INTROSPECTION.format(url=introspection))
         (room / "dovecot.conf").write_text(
-            CONFIG.format(room=room, port=port, uid=uid, gid=gid, users=me, password=PASSWORD)
+            CONFIG.format(room=room, port=port, uid=uid, gid=gid, users=me, password=PASSWORD, tokens=tokens)
         )
         self._process: subprocess.Popen[bytes] | None = None
 
