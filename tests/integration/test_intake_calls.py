@@ -114,8 +114,10 @@ async def test_the_agents_form_finds_and_keeps_without_scripts(intake: Intake) -
     assert early.status_code == 409
     events = await intake.events()
     assert [kind for kind, _ in events] == [
-        "complaint.received.v1", "complaint.received.v1", "complaint.callback-requested.v1", "complaint.chased.v1"
+        "complaint.received.v1", "complaint.received.v1", "complaint.callback-requested.v1", "complaint.chased.v1",
+        "complaint.withdrawal-requested.v1",
     ]  # fmt: skip
+    assert events[-1][1]["by"] == "h1"
     assert events[1][1]["customer"]["customer_id"] == events[0][1]["customer"]["customer_id"]
     assert (events[1][1]["channel"], events[1][1]["source"]) == ("hotline", "h1")
     assert events[2][1]["promised_at"] == "2027-01-05T15:00:00Z"
