@@ -7,14 +7,18 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
 from deploy.local.processes import ROOT
 from deploy.local.stack import Stack
 from tests.bench import measure, servers
+from tests.bench.end_to_end import ms
+from tests.bench.measure import say
 
-CONNECTIONS, SECONDS, WARM_SECONDS = 64, 5.0, 2.0
+CONNECTIONS, SECONDS, WARM_SECONDS, HALF_SECONDS = 64, 5.0, 2.0, 15.0
+VARIANTS = {"no-relay": "without relay", "no-coalescing": "without coalescing"}
 WHAT = (
     "Complaints/s over HTTP, 64 callers, bodies of 1.3 kB with an Idempotency-Key, each of a new customer, answered "
     "201 after the commit: intake as it is run, with channel keys, validation, customer directory, idempotency, "
@@ -35,6 +39,9 @@ async def run(rounds: int) -> measure.Result:
             await sides.ours(WARM_SECONDS)
             await sides.bare(WARM_SECONDS)
             pairs = await measure.in_turn(sides.ours, sides.bare, rounds)
+            await sides.half(median(ours.rate for ours, _ in pairs) / 2)
+            for variant, words in VARIANTS.items():
+                await sides.variant(variant, words)
             await servers.drained(stack, ["intake"])
             await sides.read_back()
     return measure.compare("accept", pairs, WHAT)
@@ -61,23 +68,51 @@ class Sides:
         self.stack, self.out, self.port, self.pid = stack, out, port, pid
         self.accepted = {"complaint": 0, "bare": 0}
 
-    async def ours(self, seconds: float = SECONDS) -> measure.Run:
+    async def ours(self, seconds: float = SECONDS, *, drained: bool = True) -> measure.Run:
         """Intake."""
         pids = servers.pids(self.stack)
-        return await self._side("complaint", self.stack.ports.get("intake"), pids, seconds)
+        return await self._side("complaint", self.stack.ports.get("intake"), pids, seconds, drained=drained)
 
     async def bare(self, seconds: float = SECONDS) -> measure.Run:
         """The reference."""
         pids = {**servers.pids(self.stack), "bare": self.pid}
         return await self._side("bare", self.port, pids, seconds)
 
-    async def _side(self, table: str, port: int, pids: dict[str, int], seconds: float) -> measure.Run:
-        await servers.drained(self.stack, ["intake"])
+    async def half(self, rate: float) -> None:
+        """How long a post takes when posts come at half the highest rate, whatever becomes of earlier ones."""
+        run = await self._side(
+            "complaint", self.stack.ports.get("intake"), servers.pids(self.stack), HALF_SECONDS, rate
+        )
+        took = [answered - due for _, due, answered in servers.read_json(self.out)]
+        say(
+            f"at half of that, {rate:,.0f}/s for {HALF_SECONDS:.0f} s: {ms(took, 0.5):.1f}/{ms(took, 0.99):.1f} ms "
+            f"(p50/p99), {run.items} kept"
+        )
+
+    async def variant(self, name: str, words: str) -> None:
+        """Intake with something left out; afterwards it is whole again, and sends what was left."""
+        child = self.stack.parts["intake"].child
+        whole = child.argv
+        child.argv = [sys.executable, "-m", "tests.bench.intake_variant", name]
+        try:
+            self.stack.restart("intake")
+            await self.ours(WARM_SECONDS, drained=False)
+            run = await self.ours(drained=False)
+        finally:
+            child.argv = whole
+        self.stack.restart("intake")
+        say(f"{words}: {run.rate:,.0f}/s ({measure.cpu_line(run.cpu_ms())})")
+
+    async def _side(
+        self, table: str, port: int, pids: dict[str, int], seconds: float, rate: float = 0, drained: bool = True
+    ) -> measure.Run:
+        if drained:
+            await servers.drained(self.stack, ["intake"])
         await servers.execute(self.stack, "CHECKPOINT")
         arguments: dict[str, Any] = {
             "host": "127.0.0.1", "port": port, "token": self.stack.tokens["web"]["token"], "run": uuid4().hex[:8],
             "seconds": seconds, "connections": CONNECTIONS, "out": str(self.out),
-            "pids": {name: pid for name, pid in pids.items() if name != "mail"},
+            "pids": {name: pid for name, pid in pids.items() if name != "mail"}, **({"rate": rate} if rate else {}),
         }  # fmt: skip
         said = await servers.worker("load", arguments)
         accepted = said["statuses"].get("201", 0)
