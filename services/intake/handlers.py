@@ -123,7 +123,7 @@ def on_letter(case: Case, event: Event[notifier.LetterSent], now: datetime) -> I
             sent.decision_id,
         )
     )
-    if sent.kind == "resolution" and case.stage == "decided":
+    if sent.kind in ("resolution", "final") and case.stage == "decided":
         case.stage = "answered"
     case.note(sent.sent_at, "letter", kind=sent.kind, letter=str(sent.letter_id))
     return NOTHING

@@ -66,7 +66,9 @@ class Context:
         if facts.handler:
             self.signed_by(scope, facts.handler)
         scope.flags |= {"first_stage" if facts.stage < 2 else "second_stage", facts.channel}
-        scope.items["right"] = [Scope({"right": text}) for text in self.policy.rights.get(self.language.code, [])]
+        scope.items["right"] = [
+            Scope({"right": text}) for text in self.policy.rights_in(self.language.code, facts.pack)
+        ]
         self._occasion(facts, scope, today)
         return scope
 
@@ -85,6 +87,11 @@ class Context:
         today: date = scope.data["today"]
         scope.data["reply_by"] = self.working(today + timedelta(days=self.policy.reply_days))
         scope.data |= commitment_day("word_by", self.working_days_on(today, self.policy.word_days), self.zone)
+
+    def reply_day(self, now: datetime) -> datetime:
+        """The end of the day until which we ask a customer for a word."""
+        day = self.working(self.today(now) + timedelta(days=self.policy.reply_days))
+        return datetime.combine(day + timedelta(days=1), datetime.min.time(), self.zone)
 
     def is_working(self, day: date) -> bool:
         """Whether the customer's calendar works on that day."""

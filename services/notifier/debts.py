@@ -14,15 +14,16 @@ from shared.spine.effects import Arm, Disarm, Effect, Emit
 from . import approvals, reach
 from .approvals import Amendment
 from .letter import Kind, LetterBlocked
-from .model import Facts, LetterRow, Matter, letter_id
+from .model import Facts, LetterRow, Matter, Recipient, letter_id
 from .record import remembered
 from .writer import Writer
 
 # What no lead may wave through: somebody else's data, a wrong recipient, a wrong amount, a missing right.
 NEVER_OVERRIDDEN = frozenset({"G5", "G7", "C5", "G11"})
-# What goes to many at once is read by a second person first.
-APPROVED_ONLY = frozenset({"bulk_notice"})
 HELD_BULK = "a notice to many goes out after a lead, a manager or an approver has approved it"
+HELD_HARM = "a letter about harm binds the company: a lead, a manager or an approver has to approve it"
+# What a second person reads first, and why.
+APPROVED_ONLY: dict[Kind, str] = {"bulk_notice": HELD_BULK, "regret_and_action": HELD_HARM}
 HELD_QUIET = "the sender had an automatic answer within 24 hours, or is a machine: a person lets this one go"
 HELD_T0 = "danger to life is possible: a person has to approve every automatic letter"
 
@@ -37,7 +38,7 @@ class Debts:
     def owe(
         self, matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *,
         inputs: dict[str, Any] | None = None, by_person: str | None = None, decision_id: UUID | None = None,
-        hold: bool = True,
+        hold: bool = True, recipient: Recipient | None = None,
     ) -> Iterator[Effect]:  # fmt: skip
         """A letter is owed for an event: written now, or after its hold, in which later ones of its kind join it."""
         if facts.withdrawn and kind != "withdrawal_confirmation":
@@ -46,7 +47,10 @@ class Debts:
         if wait and (waiting := next((row for row in unclaimed(matter, "owed") if row.kind == kind), None)):
             join(waiting, inputs or {})
             return
-        row = debt(matter, facts, trigger, kind, now, inputs=inputs, by_person=by_person, decision_id=decision_id)
+        row = debt(
+            matter, facts, trigger, kind, now, inputs=inputs, by_person=by_person, decision_id=decision_id,
+            recipient=recipient or facts.recipient,
+        )  # fmt: skip
         matter.letters.append(row)
         if wait:
             yield Arm(hold_timer(row.id), at=now + timedelta(seconds=wait))
@@ -57,6 +61,7 @@ class Debts:
         """Write an owed letter: then it is ready to be sent, or it says why not."""
         row.changed = True
         row.inputs = {**row.inputs, "still_promised": still_promised(matter, row, now)}
+        case, facts = facts, facts.seen_by(row.recipient)
         found = reach.way(facts, texts=self.texts)
         row.to_name, row.thread = facts.person.name, facts.thread[-10:]
         row.channel, row.address = (found.channel, found.address) if found else ("email", None)
@@ -72,10 +77,9 @@ class Debts:
                 raise LetterBlocked(HELD_T0)
             if facts.quiet and row.kind == "acknowledgement" and not approved:
                 raise LetterBlocked(HELD_QUIET)
-            if row.kind in APPROVED_ONLY and not approved:
-                self.writer.write(row, facts, now)
-                raise LetterBlocked(HELD_BULK)
             self.writer.write(row, facts, now)
+            if row.kind in APPROVED_ONLY and not approved:
+                raise LetterBlocked(APPROVED_ONLY[row.kind])
             if (over := approvals.above(row, self.policy)) and not approved:
                 yield Arm(approvals.timer(row.id), at=approvals.asked(row, over, self.policy, now))
                 raise LetterBlocked(approvals.reason(over))
@@ -85,7 +89,7 @@ class Debts:
             if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
                 yield from block(row, blocked)
                 return
-        facts.said = remembered(facts, row, now.date())
+        case.said = remembered(facts, row, now.date())
         self.release(row, facts, now)
 
     def release(self, row: LetterRow, facts: Facts, now: datetime) -> None:
@@ -103,8 +107,10 @@ class Debts:
                 continue
             if facts.withdrawn and row.kind != "withdrawal_confirmation":
                 continue
-            facts.person.email_dead = facts.person.email == row.address
-            found = reach.way(facts, texts=self.texts)
+            seen = facts.seen_by(row.recipient)
+            if seen.person.email == row.address:
+                seen.person.email_dead = True
+            found = reach.way(seen, texts=self.texts)
             if found and (found.channel, found.address) != (row.channel, row.address):
                 yield from self.write(matter, row, facts, now)
 
@@ -181,12 +187,13 @@ class Debts:
 
 def debt(
     matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *, inputs: dict[str, Any] | None = None,
-    by_person: str | None = None, decision_id: UUID | None = None,
+    by_person: str | None = None, decision_id: UUID | None = None, recipient: Recipient = "complainant",
 ) -> LetterRow:  # fmt: skip
     """The ledger's row of a letter that is owed."""
     facts.owed = True
     return LetterRow(
-        id=letter_id(trigger, kind, "complainant"),
+        id=letter_id(trigger, kind, recipient),
+        recipient=recipient,
         complaint_id=matter.complaint_id,
         trigger=trigger,
         kind=kind,

@@ -8,16 +8,19 @@ from uuid import UUID
 from shared.events import escalation as x
 from shared.events import intake as i
 from shared.events import routing as r
+from shared.events.common import ClockView
 from shared.events.envelope import Event, Payload
 from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
 from . import approvals, promises
 from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
-from .letter import Kind, LetterBlocked
-from .model import Contact, Facts, Matter
-from .occasions import REMINDER, Occasion, Occasions
+from .letter import ANSWERS, Kind, LetterBlocked
+from .milestones import Milestones
+from .model import Contact, Facts, Matter, Speaker
+from .occasions import Occasion, Occasions
 from .pledges import Pledges, told_once
+from .questions import REMINDER, Questions
 
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 _LEVELS = ("T0", "T1", "T2")
@@ -28,7 +31,8 @@ class Notifier:
 
     def __init__(self, debts: Debts) -> None:
         self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
-        self.occasions = Occasions(debts)
+        self.questions = Questions(debts)
+        self.parts = (Occasions(debts), self.questions, Milestones(debts))
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
@@ -52,15 +56,15 @@ class Notifier:
             x.SlaWarning: self.on_warning,
             x.SlaBreached: self.on_breached,
             x.SlaBreachRetracted: self.on_retracted,
-            x.RungReached: self.on_rung,
         }
         first: dict[type[Payload], Handler[Matter]] = {
             i.ComplaintReceived: self.on_received,
             i.MessageReceived: self.on_message_received,
         }
-        also = self.occasions.table()
-        both = {model: [table[model] for table in (also, on) if model in table] for model in {**on, **also}}
-        return {**first, **{model: _known(handlers) for model, handlers in both.items()}}
+        tables = [*(part.table() for part in self.parts), on]
+        models = {model for table in tables for model in table}
+        all_of = {model: [table[model] for table in tables if model in table] for model in models}
+        return {**first, **{model: _known(handlers) for model, handlers in all_of.items()}}
 
     # What customers say
 
@@ -195,18 +199,22 @@ class Notifier:
         data = event.data
         facts.decision_id, facts.handler, facts.stage = data.decision_id, data.handler, data.stage
         for row in unclaimed(matter):
-            if row.kind == "resolution":
+            if row.kind in ANSWERS:
                 cancel(row, "decided anew")
                 yield Disarm(approvals.timer(row.id))
         record = next(iter(data.personal.values()), None)
+        # The second refusal of the same thing: neither side will move the other.
+        deadlock = data.stage > 1 and facts.overall == data.overall == "not_upheld"
+        facts.overall = data.overall
         inputs = {
             "decision": record.record.model_dump(exclude_none=True) if record else None,
             "handler": data.handler.model_dump(),
             "authority": data.authority,
+            "deadlock": deadlock,
         }
         yield from self.debts.owe(
-            matter, facts, event.id, "resolution", now, inputs=inputs, by_person=data.handler.id,
-            decision_id=data.decision_id,
+            matter, facts, event.id, "final" if data.stage > 1 else "resolution", now, inputs=inputs,
+            by_person=data.handler.id, decision_id=data.decision_id,
         )  # fmt: skip
 
     def on_remedy_carried_out(
@@ -233,7 +241,7 @@ class Notifier:
         self, matter: Matter, event: Event[x.ClocksChanged], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
         facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
-        facts.clocks_known = True
+        facts.clocks_known, facts.pack = True, _law(event.data.clocks)
         yield from self.acknowledge_if_dated(matter, facts, now)
         if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
             facts.date_owed = False
@@ -253,17 +261,6 @@ class Notifier:
             return ()
         inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
         return self.debts.owe(matter, facts, event.id, "delay_apology", now, inputs=inputs)
-
-    def on_rung(self, matter: Matter, event: Event[x.RungReached], facts: Facts, now: datetime) -> Iterable[Effect]:
-        """The answer will not be ready in time: a letter says so before the limit, with why and the new date."""
-        data = event.data
-        if data.action != "holding_letter" or any(row.kind == "holding" for row in unclaimed(matter)):
-            return ()
-        inputs = {
-            "reason": getattr(data.reason, facts.language) if data.reason else None,
-            "answer_by": data.new_date.isoformat() if data.new_date else None,
-        }
-        return self.debts.owe(matter, facts, event.id, "holding", now, inputs=inputs)
 
     def on_retracted(
         self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
@@ -288,7 +285,7 @@ class Notifier:
         elif name == "reopening":
             yield from self.tell_reopened(matter, facts, now)
         elif name == REMINDER:
-            yield from self.occasions.remind(matter, facts, now)
+            yield from self.questions.remind(matter, facts, now)
         elif name == "letter":
             for row in unclaimed(matter, "owed"):
                 if str(row.id) == key:
@@ -331,6 +328,12 @@ def _known(handlers: Sequence[Occasion]) -> Handler[Matter]:
     return handle
 
 
+def _law(clocks: Sequence[ClockView]) -> str | None:
+    """The policy pack whose law holds for this complaint: that of the legal limit for our answer."""
+    legal = sorted((c for c in clocks if c.legal), key=lambda c: (c.kind not in ANSWER_CLOCKS, c.due_at))
+    return legal[0].pack if legal else None
+
+
 def _words(personal: Any) -> str:
     return next((words.text for words in personal.values()), "")
 
@@ -364,5 +367,11 @@ def _facts(event: Event[Any], kind: Any) -> Facts:
     )
     if isinstance(data, i.ComplaintReceived):
         facts.wanted, facts.order_ref, facts.product = data.wanted, data.order_ref, data.product
-        facts.tracking_url = data.tracking_url
+        facts.tracking_url, facts.speaker = data.tracking_url, _speaker(data)
     return facts
+
+
+def _speaker(data: i.ComplaintReceived) -> Speaker | None:
+    given = data.representation
+    person = data.personal.get(given.subject_id) if given else None
+    return Speaker(contact=_contact(person), authority=given.authority) if given and person else None

@@ -12,7 +12,7 @@ from shared.events.common import Decision, Staff
 
 from .compose import Scope
 from .context import ANSWER_CLOCKS, SANE_YEARS, Context, commitment_day, day, money
-from .letter import LetterBlocked, MissingField
+from .letter import ANSWERS, LetterBlocked, MissingField
 from .lint.rules import vocabulary
 from .model import Facts, LetterRow
 
@@ -30,12 +30,12 @@ HOURS = ("call_from", "call_to")  # an appointment, told as it is
 WORDS = (
     "from_name", "number_ending", "call_about", "route_to", "route_contact", "route_reference", "on_behalf_of",
     "minutes",
-    "survey_url", "happened", "incident", "item", "caller",
+    "survey_url", "confirm_url", "outside", "happened", "incident", "item", "caller",
     "caller_role", "heard",
 )  # fmt: skip
 SENTENCES = ("settled_how", "evidence", "what_happened")
 QUOTED = ("what", "wrong")  # whole sentences of an earlier letter, with their full stop
-FLAGS = ("second", "deadlock", "restored", "customer_heard")
+FLAGS = ("second", "deadlock", "restored", "customer_heard", "may_go", "to_confirm")
 _RECKONED = ("call_summary", "remedy_done", "remedy_delayed", "correction")
 _MONEY_TYPES = ("credit", "refund", "compensation")
 
@@ -66,7 +66,7 @@ def read(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
     for name in QUOTED:
         if name in given:
             scope.data[name] = str(given[name]).strip()
-    if "reason" in given and row.kind not in ("resolution", "final"):
+    if "reason" in given and row.kind not in ANSWERS:
         # After "because" in one kind, a sentence of its own in the others.
         clause = row.kind == "forwarded"
         reason = str(given["reason"]).strip(_STOPS)

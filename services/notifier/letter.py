@@ -17,6 +17,7 @@ Kind = Literal[
     "bulk_notice", "survey_invitation",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ANSWERS: frozenset[Kind] = frozenset({"resolution", "final"})  # what tells a decision
 
 
 CommitmentKind = Literal["date", "remedy", "update", "callback"]

@@ -12,6 +12,8 @@ from shared.events.common import Channel, Language, Staff, TriggerLevel
 
 from .letter import Commitment, Kind
 
+Recipient = Literal["complainant", "representative"]
+
 
 class Contact(BaseModel):
     """The complainant as recorded; nothing is guessed, so what is not known is None.
@@ -39,13 +41,22 @@ class Said(BaseModel):
 
 
 class Asked(BaseModel):
-    """What the customer was asked last, until they say something."""
+    """What the customer was asked last, until they say something, and when they were reminded of it."""
 
     trigger: UUID
     words: str
     on: datetime
     answer_by: datetime
     handler: Staff
+    reminded: list[datetime] = []
+
+
+class Speaker(BaseModel):
+    """Who speaks for the customer, and whether the customer's word for that is on record."""
+
+    contact: Contact
+    authority: Literal["none", "claimed", "verified"]
+    asked: bool = False  # whether the word was asked for
 
 
 class Appointment(BaseModel):
@@ -90,7 +101,10 @@ class Facts(BaseModel):
     asked: Asked | None = None
     callback: Appointment | None = None
     granted: list[Granted] = []
+    speaker: Speaker | None = None
+    pack: str | None = None  # the policy pack in force: whose law the customer's rights follow
     stage: int = 1
+    overall: str | None = None  # of the last decision
     decision_id: UUID | None = None
     acknowledged: bool = False
     quiet: bool = False  # the sender had an automatic answer a short while ago, or is a machine
@@ -102,6 +116,19 @@ class Facts(BaseModel):
     withdrawn: bool = False
     apologised: list[str] = []  # moments (RFC 3339) that we missed and apologised for
     owed: bool = False  # whether it was ever owed a letter: until then it has no rows but this one
+
+    @property
+    def recipient(self) -> Recipient:
+        """To whom letters go: to the customer, or to who may speak for a customer that nobody can reach."""
+        mute = not (self.person.email or self.person.phone)
+        spoken_for = self.speaker is not None and self.speaker.authority == "verified"
+        return "representative" if mute and spoken_for else "complainant"
+
+    def seen_by(self, recipient: str) -> "Facts":
+        """The same for a letter to this recipient: greeted by their own name, at an address of their own."""
+        if recipient != "representative" or self.speaker is None:
+            return self
+        return self.model_copy(update={"person": self.speaker.contact})
 
 
 @dataclass(slots=True)

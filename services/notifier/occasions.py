@@ -1,18 +1,17 @@
-"""Letters that one fact in a case's life is owed: a hand-over, a call with a time, a question that waits, the end."""
+"""Letters that one fact in a case's life is owed: a hand-over, a call with a time, a remedy done, a referral."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from shared.events import intake as i
 from shared.events import routing as r
 from shared.events.envelope import Event, Payload
-from shared.spine.effects import Arm, Disarm, Effect
+from shared.spine.effects import Effect
 
 from .debts import Debts
-from .model import Appointment, Asked, Facts, Granted, Matter
+from .model import Appointment, Facts, Granted, Matter
 
-REMINDER = "reminder"  # the name of the timer
 _PAID = ("credit", "refund", "compensation")  # kinds of remedy that are a sum and nothing else
 
 Occasion = Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]
@@ -22,18 +21,16 @@ class Occasions:
     """What the notifier does about these facts besides what `handlers.py` does, and before it. Pure, like `Debts`."""
 
     def __init__(self, debts: Debts) -> None:
-        self.debts, self.policy = debts, debts.policy
+        self.debts = debts
 
     def table(self) -> Mapping[type[Payload], Occasion]:
         """Event type → what is done."""
         return {
             i.CallbackRequested: self.on_callback_requested,
-            i.CustomerReplied: self.on_word,
             i.ComplaintWithdrawn: self.on_end,
             r.ComplaintTransferred: self.on_transferred,
             r.ComplaintAssigned: self.on_assigned,
             r.ContactMade: self.on_contact_made,
-            r.InformationRequested: self.on_asked,
             r.ComplaintDecided: self.on_decided,
             r.RemedyCarriedOut: self.on_remedy_carried_out,
             r.ComplaintReferredOutside: self.on_referred,
@@ -87,57 +84,26 @@ class Occasions:
 
     def on_contact_made(
         self, matter: Matter, event: Event[r.ContactMade], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
-        """They were spoken with: no call is owed any more, and what was asked could be answered."""
+    ) -> Iterable[Effect]:
+        """They were spoken with: no call is owed any more."""
         if event.data.outcome == "reached":
             facts.callback = None
-            yield from _answered(facts)
-
-    # A question to the customer
-
-    def on_asked(
-        self, matter: Matter, event: Event[r.InformationRequested], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
-        """The reminder comes some time before the customer's own deadline, when that is far enough away."""
-        data, ahead = event.data, timedelta(hours=self.policy.remind_hours)
-        yield from _answered(facts)
-        if facts.withdrawn or data.answer_by - ahead < now + ahead:
-            return
-        words = next((words.text for words in data.personal.values()), "")
-        facts.asked = Asked(trigger=event.id, words=words, on=now, answer_by=data.answer_by, handler=data.handler)
-        yield Arm(REMINDER, at=data.answer_by - ahead)
-
-    def remind(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
-        """The customer has said nothing, and their deadline is near. A question that never left brings no reminder."""
-        asked, facts.asked = facts.asked, None
-        if asked is None or asked.answer_by <= now or any(row.trigger == asked.trigger for row in matter.letters):
-            return
-        inputs = {
-            "asked_on": asked.on.isoformat(),
-            "ask_by": asked.answer_by.isoformat(),
-            "words": asked.words,
-            "handler": asked.handler.model_dump(),
-        }
-        yield from self.debts.owe(matter, facts, asked.trigger, "reminder", now, inputs=inputs)
-
-    def on_word(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterator[Effect]:
-        """The customer said something: whoever asked reads whether it is the answer."""
-        return _answered(facts)
-
-    def on_end(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterator[Effect]:
-        """Nobody waits for anything any more."""
-        facts.callback = facts.handed_by = None
-        return _answered(facts)
+        return ()
 
     # What was decided, here or elsewhere
 
+    def on_end(self, matter: Matter, event: Event[Any], facts: Facts, now: datetime) -> Iterable[Effect]:
+        """Nobody calls and nobody takes over any more."""
+        facts.callback = facts.handed_by = None
+        return ()
+
     def on_decided(
         self, matter: Matter, event: Event[r.ComplaintDecided], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
+    ) -> Iterable[Effect]:
         facts.granted = [
             Granted(id=one.id, type=one.type, currency=one.currency, item=one.item) for one in event.data.remedies
         ]
-        return _answered(facts)
+        return ()
 
     def on_remedy_carried_out(
         self, matter: Matter, event: Event[r.RemedyCarriedOut], facts: Facts, now: datetime
@@ -167,12 +133,5 @@ class Occasions:
         self, matter: Matter, event: Event[r.ComplaintReferredOutside], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
         facts.callback = None
-        yield from _answered(facts)
         inputs = {"referred_on": event.data.at.isoformat(), "route_to": event.data.body}
         yield from self.debts.owe(matter, facts, event.id, "referral", now, inputs=inputs)
-
-
-def _answered(facts: Facts) -> Iterator[Effect]:
-    if facts.asked is not None:
-        facts.asked = None
-        yield Disarm(REMINDER)

@@ -63,6 +63,9 @@ class Policy(Strict):
     word_days: int = Field(2, ge=1, description="Working days until we name a new day for a broken promise")
     remind_hours: float = Field(48, gt=0, description="How long before the day of an answer a customer is reminded")
     rights: dict[str, list[str]] = Field({}, description="Language → what final and holding letters say, word for word")
+    rights_of: dict[str, dict[str, list[str]]] = Field(
+        {}, description="Policy pack → language → the same where this pack's law holds"
+    )
     authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
     approve_within: str = Field("4bh", description="How long an approver may take, as clocks are written")
     approval_calendar: str = Field("mon-fri", description="In whose working time: a calendar of shared/calendars")
@@ -73,6 +76,10 @@ class Policy(Strict):
     retry_base: float = Field(30.0, gt=0)
     retry_cap: float = Field(3600.0, gt=0)
     keep_days: int = Field(1095, ge=1, description="How long letters are kept")
+
+    def rights_in(self, language: str, pack: str | None) -> list[str]:
+        """What is said of the customer's rights, word for word: by the law that holds, otherwise the house's text."""
+        return self.rights_of.get(pack or "", {}).get(language) or self.rights.get(language, [])
 
     @field_validator("approve_within")
     @classmethod

@@ -14,6 +14,8 @@ from .model import Matter, Promise
 # A letter of this kind, sent in time, keeps promises of these kinds.
 KEPT_BY_LETTER = {
     "resolution": ("date", "update"),
+    "final": ("date", "update"),
+    "summary_resolution": ("date", "update"),
     "progress": ("update",),
     "delay_apology": ("update",),
     "information_request": ("update",),

@@ -57,7 +57,7 @@ def of_letter(
         signs=signs or ((house.name,) if house else ()),
         reference=facts.reference,
         written_in=facts.language,
-        rights=tuple(policy.rights.get(facts.language, ())) or None,
+        rights=tuple(policy.rights_in(facts.language, facts.pack)) or None,
         late=bool(late_since(facts)) and matrix().levels["G8"][row.kind] != "off",
         formats=facts.vulnerable,
         working=working,

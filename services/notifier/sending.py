@@ -30,6 +30,7 @@ from shared.spine.unit import Unit
 from . import promises
 from .debts import another_way
 from .language import Language
+from .letter import ANSWERS
 from .metrics import ATTEMPTS, IN_FLIGHT, LETTERS, SEND_SECONDS
 from .mime import Mail, build, safe_address
 from .model import Matter
@@ -220,7 +221,7 @@ class Sender:
             sent = [s for s in settled if s.outcome.state == "sent"]
             await self._keep_promises(unit, sent)
             await self.outgoing.promise(unit.tx, sent, unit.now)
-            answered = [s.attempt.complaint_id for s in sent if s.attempt.kind == "resolution"]
+            answered = [s.attempt.complaint_id for s in sent if s.attempt.kind in ANSWERS]
             await self.outgoing.cancel_delays(unit.tx, answered)
             for one in settled:
                 cause = attempt_cause(one.attempt.id, one.attempt.attempts)

@@ -70,6 +70,10 @@ class Writer:
         inputs.read(context, scope, row, facts)
         return scope
 
+    def context(self, language: str) -> Context:
+        """The data of letters in this language."""
+        return self._contexts[language]
+
     def zone(self, language: str) -> ZoneInfo:
         """The zone of customers who read this language."""
         return self._contexts[language].zone

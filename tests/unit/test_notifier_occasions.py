@@ -11,6 +11,7 @@ from shared.events import routing
 from shared.events.common import Remedy, Staff
 from tests.support import correspondence as c
 from tests.unit.test_notifier_handlers import Story, begun
+from tests.unit.test_notifier_questions import count, sent
 
 EXCHANGE = "We will exchange the phone by Monday 8 June."
 BODY = "the Example Ombudsman Service"
@@ -19,10 +20,6 @@ BODY = "the Example Ombudsman Service"
 def transferred(to: Staff | None) -> routing.ComplaintTransferred:
     queue = None if to else "general"
     return routing.ComplaintTransferred(from_handler=c.HANDLER.id, handler=to, queue=queue, by="ben", reason="leave")
-
-
-def count(story: Story, kind: str) -> int:
-    return [row.kind for row in story.matter.letters].count(kind)
 
 
 def test_a_hand_over_is_told_by_the_new_person_with_the_date_that_stands() -> None:
@@ -73,44 +70,6 @@ def test_without_an_owner_the_call_is_confirmed_when_there_is_one_unless_it_was_
 def test_a_call_without_a_time_ahead_is_not_confirmed(hours: int | None) -> None:
     at = None if hours is None else c.later(hours=hours)
     assert count(begun().tell(c.assigned(), c.called_for(at)), "callback_appointment") == 0
-
-
-def sent(story: Story) -> Story:
-    """A sender has taken everything that is ready: handlers see it no more."""
-    story.matter.letters = [row for row in story.matter.letters if row.state != "ready"]
-    return story
-
-
-def test_a_question_without_an_answer_is_asked_once_more_before_the_day() -> None:
-    story = sent(begun().tell(c.assigned(), c.asked(c.later(days=7))))
-    story.after(days=4, hours=23)
-    assert count(story, "reminder") == 0
-    story.after(hours=2)
-    letter = story.letter("reminder")
-    assert (letter.state, letter.automatic) == ("ready", True)
-    assert "Which model stands on the back of the phone?" in letter.text
-    assert count(story.after(days=9), "reminder") == 1
-
-
-ENDS = [c.answered(), c.contact(), c.decided(), c.withdrawn(), c.asked(c.later(days=1))]
-
-
-@pytest.mark.parametrize("end", ENDS, ids=lambda one: type(one).type)
-def test_whoever_answered_or_waits_no_more_is_not_reminded(end: Any) -> None:
-    story = sent(begun().tell(c.assigned(), c.asked(c.later(days=7)))).tell(end).after(days=6)
-    assert count(story, "reminder") == 0
-
-
-def test_a_call_that_reached_nobody_answers_nothing() -> None:
-    story = sent(begun().tell(c.assigned(), c.asked(c.later(days=7)))).tell(c.contact("voicemail")).after(days=6)
-    assert count(story, "reminder") == 1
-
-
-def test_a_short_time_to_answer_or_a_question_that_never_left_brings_no_reminder() -> None:
-    assert count(sent(begun().tell(c.assigned(), c.asked(c.later(days=3)))).after(days=2), "reminder") == 0
-    blocked = begun().tell(c.assigned(), c.asked(c.later(days=7), "You failed to name the model."))
-    assert sent(blocked).letter("information_request").state == "blocked"
-    assert count(blocked.after(days=6), "reminder") == 0
 
 
 def promised(story: Story, **more: Any) -> Promise:

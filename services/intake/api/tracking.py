@@ -175,7 +175,7 @@ class TrackingPages:
             "files": files,
             "letters": {str(letter.letter_id): letter for letter in letters},
             "answer": next(
-                (letter for letter in reversed(letters) if letter.kind == "resolution" and letter.text), None
+                (letter for letter in reversed(letters) if letter.kind in ("resolution", "final") and letter.text), None
             ),
             "promised": promised,
             "lines": [(e, timeline.sentence(e.what, e.with_, lang, zone)) for e in reversed(case.timeline)],
