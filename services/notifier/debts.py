@@ -61,7 +61,7 @@ class Debts:
         """Write an owed letter: then it is ready to be sent, or it says why not."""
         row.changed = True
         row.inputs = {**row.inputs, "still_promised": still_promised(matter, row, now)}
-        case, facts = facts, facts.seen_by(row.recipient)
+        case, facts = facts, facts.seen_by(row)
         found = reach.way(facts, texts=self.texts)
         row.to_name, row.thread = facts.person.name, facts.thread[-10:]
         row.channel, row.address = (found.channel, found.address) if found else ("email", None)
@@ -107,7 +107,7 @@ class Debts:
                 continue
             if facts.withdrawn and row.kind != "withdrawal_confirmation":
                 continue
-            seen = facts.seen_by(row.recipient)
+            seen = facts.seen_by(row)
             if seen.person.email == row.address:
                 seen.person.email_dead = True
             found = reach.way(seen, texts=self.texts)

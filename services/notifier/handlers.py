@@ -13,6 +13,7 @@ from shared.events.envelope import Event, Payload
 from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
 from . import approvals, promises
+from .byhand import ByHand
 from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import ANSWERS, Kind, LetterBlocked
@@ -32,7 +33,7 @@ class Notifier:
     def __init__(self, debts: Debts) -> None:
         self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
         self.questions = Questions(debts)
-        self.parts = (Occasions(debts), self.questions, Milestones(debts))
+        self.parts = (Occasions(debts), self.questions, Milestones(debts), ByHand(debts))
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
@@ -203,8 +204,8 @@ class Notifier:
                 cancel(row, "decided anew")
                 yield Disarm(approvals.timer(row.id))
         record = next(iter(data.personal.values()), None)
-        # The second refusal of the same thing: neither side will move the other.
-        deadlock = data.stage > 1 and facts.overall == data.overall == "not_upheld"
+        # Both sides keep their view, as the handler says, or as the second refusal of the same thing does.
+        deadlock = data.deadlock or (data.stage > 1 and facts.overall == data.overall == "not_upheld")
         facts.overall = data.overall
         inputs = {
             "decision": record.record.model_dump(exclude_none=True) if record else None,
@@ -242,6 +243,7 @@ class Notifier:
     ) -> Iterator[Effect]:
         facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
         facts.clocks_known, facts.pack = True, _law(event.data.clocks)
+        facts.summary_until = next((c.due_at for c in event.data.clocks if c.kind == "summary_resolution"), None)
         yield from self.acknowledge_if_dated(matter, facts, now)
         if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
             facts.date_owed = False

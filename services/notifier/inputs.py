@@ -235,6 +235,13 @@ def _by_staff(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> N
         scope.flags.add("noted_by_staff")
 
 
+def _settled(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
+    _signed(context, scope, row, facts)
+    until, accepted = row.inputs.get("summary_until"), row.inputs.get("accepted_on")
+    if until and accepted and _moment(accepted, "accepted_on", context) > _moment(until, "summary_until", context):
+        raise LetterBlocked("the days in which a summary is enough are over: this case needs a full answer")
+
+
 def _new_date(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:
     """The day that the ladder names for our answer, when the clocks name none."""
     given = row.inputs.get("answer_by")
@@ -269,7 +276,7 @@ _OWN: Mapping[str, Callable[[Context, Scope, LetterRow, Facts], None]] = {
     "regret_and_action": _doing,
     "hand_over": _named,
     "correction": _signed,
-    "summary_resolution": _signed,
+    "summary_resolution": _settled,
     "callback_appointment": _signed,
     "authority_request": _signed,
     "reopening": _asked_again,

@@ -12,7 +12,8 @@ from shared.events.common import Channel, Language, Staff, TriggerLevel
 
 from .letter import Commitment, Kind
 
-Recipient = Literal["complainant", "representative"]
+# The stranger is whoever wrote about the case from an address that is not on record.
+Recipient = Literal["complainant", "representative", "stranger"]
 
 
 class Contact(BaseModel):
@@ -105,6 +106,7 @@ class Facts(BaseModel):
     pack: str | None = None  # the policy pack in force: whose law the customer's rights follow
     stage: int = 1
     overall: str | None = None  # of the last decision
+    summary_until: datetime | None = None  # until when a summary is enough for what was settled
     decision_id: UUID | None = None
     acknowledged: bool = False
     quiet: bool = False  # the sender had an automatic answer a short while ago, or is a machine
@@ -124,11 +126,13 @@ class Facts(BaseModel):
         spoken_for = self.speaker is not None and self.speaker.authority == "verified"
         return "representative" if mute and spoken_for else "complainant"
 
-    def seen_by(self, recipient: str) -> "Facts":
-        """The same for a letter to this recipient: greeted by their own name, at an address of their own."""
-        if recipient != "representative" or self.speaker is None:
-            return self
-        return self.model_copy(update={"person": self.speaker.contact})
+    def seen_by(self, row: "LetterRow") -> "Facts":
+        """The same for this letter's recipient: greeted by their own name, at an address of their own."""
+        if row.recipient == "stranger":
+            return self.model_copy(update={"person": Contact(email=row.inputs.get("stranger"))})
+        if row.recipient == "representative" and self.speaker:
+            return self.model_copy(update={"person": self.speaker.contact})
+        return self
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from shared.events.envelope import Event, Payload
 from shared.spine.effects import Effect
 
 from .debts import Debts
+from .letter import Kind
 from .model import Appointment, Facts, Granted, Matter
 
 _PAID = ("credit", "refund", "compensation")  # kinds of remedy that are a sum and nothing else
@@ -132,6 +133,24 @@ class Occasions:
     def on_referred(
         self, matter: Matter, event: Event[r.ComplaintReferredOutside], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
+        """Others decide from here on: who, why, how to reach them and by when they answer."""
+        data = event.data
         facts.callback = None
-        inputs = {"referred_on": event.data.at.isoformat(), "route_to": event.data.body}
-        yield from self.debts.owe(matter, facts, event.id, "referral", now, inputs=inputs)
+        words = next(iter((data.personal or {}).values()), None)
+        kind: Kind = data.how if data.how in ("forwarded", "out_of_scope") else "referral"
+        handler = data.handler or facts.handler
+        inputs = {
+            "referred_on": data.at.isoformat(),
+            "forwarded_on": data.at.isoformat(),
+            "route_to": data.body,
+            "route_contact": data.contact,
+            "route_reference": data.reference,
+            "route_by": data.answer_by,
+            "file_by": data.file_by,
+            "reason": words.reason if words else None,
+            "examined": list(words.examined) if words else [],
+            "handler": handler.model_dump() if handler else None,
+        }
+        # Who says that it is not ours to decide signs for it.
+        by_person = handler.id if kind == "out_of_scope" and handler else None
+        yield from self.debts.owe(matter, facts, event.id, kind, now, inputs=inputs, by_person=by_person)

@@ -90,11 +90,12 @@ class Questions:
         yield from _answered(facts)
         if event.data.reason != "no_answer":
             return
-        inputs: dict[str, Any] = {"closed_on": event.data.at.isoformat()}
-        if asked is not None:
-            inputs["asked_on"] = asked.on.isoformat()
-            names = ("reminded_on", "reminded_again_on")
-            inputs |= {name: at.isoformat() for name, at in zip(names, asked.reminded, strict=False)}
+        data = event.data
+        asked_at = data.asked_at or (asked.on if asked else None)
+        reminded = data.reminded_at or (asked.reminded if asked else ())
+        inputs = {"closed_on": data.at.isoformat(), "asked_on": asked_at.isoformat() if asked_at else None}
+        names = ("reminded_on", "reminded_again_on")
+        inputs |= {name: at.isoformat() for name, at in zip(names, reminded, strict=False)}
         yield from self.debts.owe(matter, facts, event.id, "closing_no_answer", now, inputs=inputs)
 
 

@@ -130,7 +130,11 @@ def _earlier(said: Said) -> Earlier:
 
 def _given(row: LetterRow) -> list[str]:
     """Contacts of others that this letter is meant to name."""
-    return [str(row.inputs[name]) for name in ("route_contact", "survey_url") if row.inputs.get(name)]
+    return [
+        str(row.inputs[name])
+        for name in ("route_contact", "survey_url", "confirm_url", "outside")
+        if row.inputs.get(name)
+    ]
 
 
 def _decimal(number: str) -> Decimal | None:

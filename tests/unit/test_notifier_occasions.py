@@ -122,6 +122,34 @@ def test_a_case_that_went_to_an_outside_body_is_told_so() -> None:
     assert letter.promises == []
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("how", ["referred", "forwarded", "out_of_scope"])
+def test_whoever_decides_instead_of_us_is_named_with_the_way_there(how: Any, language: str) -> None:
+    words = {
+        "en": routing.ReferralWords(reason="your meter is theirs", examined=("your parking notice of 30 May",)),
+        "zh": routing.ReferralWords(reason="您家的电表由他们管", examined=("您5月30日的停车通知单",)),
+    }[language]
+    theirs = {"body": "Example Energy" if language == "en" else "示例电力公司", "contact": "010 555 0188"}
+    event = routing.ComplaintReferredOutside(
+        at=c.later(), by="ada", how=how, handler=c.HANDLER, file_by=c.later(days=4).date().isoformat(),
+        answer_by=c.later(days=14).date().isoformat(), personal={c.CUSTOMER: words}, **theirs,
+    )  # fmt: skip
+    story = begun(language=language).tell(c.assigned(), event)
+    kind = "referral" if how == "referred" else how
+    letter = story.letter(kind)
+    assert (letter.state, letter.reason) == ("ready", None)
+    assert theirs["body"] in letter.text
+    assert theirs["contact"] in letter.text
+    assert letter.by_person == (c.HANDLER.id if how == "out_of_scope" else None)
+    assert {row.kind for row in story.matter.letters} == {"acknowledgement", kind}
+
+
+def test_a_route_that_nobody_can_take_is_not_told() -> None:
+    event = routing.ComplaintReferredOutside(at=c.later(), by="ada", how="forwarded", body="Example Energy")
+    letter = begun().tell(c.assigned(), event).letter("forwarded")
+    assert (letter.state, letter.reason) == ("blocked", "missing: route_contact")
+
+
 def test_danger_to_life_holds_them_and_a_withdrawal_ends_them() -> None:
     story = Story().tell(c.received(), c.triaged("T0"), c.clocks(), c.assigned(), transferred(c.LEAD))
     assert story.letter("hand_over").state == "blocked"

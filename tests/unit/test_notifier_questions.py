@@ -10,7 +10,7 @@ from tests.unit.test_notifier_handlers import Story, begun
 
 
 def count(story: Story, kind: str) -> int:
-    return [row.kind for row in story.matter.letters].count(kind)
+    return sum(row.kind == kind for row in story.matter.letters)
 
 
 def sent(story: Story) -> Story:

@@ -123,14 +123,14 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
 
     async def shown(letter_id: UUID) -> LetterOut:
         async with spine.db.read() as tx:
-            return _out(await reading.letter(tx, letter_id))
+            return shown_letter(await reading.letter(tx, letter_id))
 
     @routes.get("/complaints/{complaint_id}/letters")
     @allow(*STAFF)
     async def letters(complaint_id: UUID) -> list[LetterOut]:
         """All letters of a complaint in the order in which they came to be owed; none is an empty list."""
         async with spine.db.read() as tx:
-            return [_out(row) for row in await reading.letters(tx, complaint_id)]
+            return [shown_letter(row) for row in await reading.letters(tx, complaint_id)]
 
     @routes.get("/letters")
     @allow(*STAFF)
@@ -143,7 +143,7 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
         """Letters in some states, the oldest first: blocked, unknown, failed and without address wait for a person."""
         wanted = state or ["blocked", "unknown", "failed", "no_address"]
         async with spine.db.read() as tx:
-            return [_out(row) for row in await reading.held(tx, wanted, limit)]
+            return [shown_letter(row) for row in await reading.held(tx, wanted, limit)]
 
     @routes.get("/letters/{letter_id}.pdf", response_class=Response, responses=_PDF)
     @allow(*STAFF)
@@ -192,7 +192,7 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
     async def approvals(limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[LetterOut]:
         """Letters that promise more than their signatory may, the most urgent first."""
         async with spine.db.read() as tx:
-            return [_out(row) for row in await reading.approvals(tx, limit)]
+            return [shown_letter(row) for row in await reading.approvals(tx, limit)]
 
     @routes.post("/letters/{letter_id}/amend")
     @allow(*APPROVERS)
@@ -228,6 +228,7 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
     return routes
 
 
-def _out(row: Any) -> LetterOut:
+def shown_letter(row: Any) -> LetterOut:
+    """A row of the ledger as it is shown."""
     about = {name: row.inputs[name] for name in _DECIDED if row.inputs.get(name)}
     return LetterOut.model_validate({**row._mapping, **about})

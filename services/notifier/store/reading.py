@@ -33,6 +33,14 @@ class Reading:
         query = select(t.letter).where(t.letter.c.state == "blocked", due.is_not(None))
         return (await tx.execute(query.order_by(cast(due, DateTime(timezone=True))).limit(limit))).all()
 
+    async def notice(self, tx: AsyncConnection, notice_id: UUID) -> Sequence[Any]:
+        """Letters (id, complaint_id) of a notice to many that still wait for approval."""
+        c = t.letter.c
+        query = select(c.id, c.complaint_id).where(
+            c.inputs["notice"].astext == str(notice_id), c.kind == "bulk_notice", c.state == "blocked"
+        )
+        return (await tx.execute(query.order_by(c.complaint_id))).all()
+
     async def promises(self, tx: AsyncConnection, state: str | None, limit: int) -> Sequence[Any]:
         """Promises, the most urgent first."""
         query = select(t.promise).order_by(t.promise.c.due_at, t.promise.c.id).limit(limit)
