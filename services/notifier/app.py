@@ -1,5 +1,6 @@
 """The notifier, composed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.base.db import is_transient
@@ -10,6 +11,7 @@ from shared.base.security import Authenticator
 from shared.base.web import web_app
 from shared.deliver.http import Forbidden, Poster, checked_url, networks
 from shared.deliver.smtp import BadUrl, Pool, server
+from shared.deliver.spool import Spool
 from shared.deliver.texting import Gateway
 from shared.spine.spine import Spine
 
@@ -20,11 +22,12 @@ from .handlers import Notifier
 from .lint import Linter
 from .model import Matter
 from .pdf import Sheet, render
-from .sending import Identity, Sender
+from .sending import Sender
 from .settings import Settings
-from .store import Outgoing, Reading, Store
+from .store import Attempt, Outgoing, Reading, Store
 from .store.editions import PACKAGE, Editions
 from .store.standing import FIGURES
+from .ways import Identity, Ways
 from .writer import Writer
 
 _TEMPLATES_SECONDS = 5.0
@@ -50,33 +53,60 @@ def identity(settings: Settings) -> Identity:
     return Identity(settings.mail_domain, sender, sender.rpartition("<")[2].rstrip(">"))
 
 
-def texting(settings: Settings) -> Gateway | None:
-    """The gateway for text messages, if there is one. Raises Refused naming the variable that is wrong."""
-    if settings.sms_url is None:
-        return None
-    if settings.sms_secret is None:
-        raise Refused("AMENDS_SMS_SECRET: is not set, and AMENDS_SMS_URL is")
+def gateways(settings: Settings) -> dict[str, Gateway]:
+    """Where messages are posted, by channel. Raises Refused naming the variable that is wrong."""
     try:
         allowed = networks(settings.sms_networks)
     except ValueError as error:
         raise Refused(f"AMENDS_SMS_NETWORKS: {error}") from None
-    try:
-        checked_url(settings.sms_url, plain=bool(allowed))
-    except Forbidden as error:
-        raise Refused(f"AMENDS_SMS_URL: {error}") from None
-    poster = Poster(allowed=allowed, timeout=settings.smtp_timeout)
-    return Gateway(poster, settings.sms_url, settings.sms_secret.get_secret_value().encode())
+    found = {}
+    for channel, event in (("sms", "text.message"), ("chat", "chat.message"), ("post", "letter.print")):
+        url, secret = getattr(settings, f"{channel}_url"), getattr(settings, f"{channel}_secret")
+        name = f"AMENDS_{channel.upper()}"
+        if url is None:
+            continue
+        if secret is None:
+            raise Refused(f"{name}_SECRET: is not set, and {name}_URL is")
+        try:
+            checked_url(url, plain=bool(allowed))
+        except Forbidden as error:
+            raise Refused(f"{name}_URL: {error}") from None
+        poster = Poster(allowed=allowed, timeout=settings.smtp_timeout)
+        found[channel] = Gateway(poster, url, secret.get_secret_value().encode(), event)
+    return found
 
 
-def printed(row: Any, writer: Writer, settings: Settings) -> bytes:
-    """A stored letter as PDF. Raises NoFont."""
+def spool(settings: Settings) -> Spool | None:
+    """The folder of a printer, if there is one. Raises Refused when it is none."""
+    if settings.post_spool is None:
+        return None
+    if not settings.post_spool.is_dir():
+        raise Refused(f"AMENDS_POST_SPOOL: {settings.post_spool} is no folder")
+    return Spool(settings.post_spool)
+
+
+def printed(row: Any, writer: Writer, settings: Settings, at: datetime, *, large: bool = False) -> bytes:
+    """A letter as PDF, dated in the customer's zone. Raises NoFont."""
     house, language = writer.policy.house[row.language], writer.languages[row.language]
-    written_on = (row.sent_at or row.created_at).astimezone(writer.zone(row.language)).date()
     sheet = Sheet(
         house=house.name, house_contact=house.contact, name=row.to_name, subject=row.subject, reference=row.reference,
-        language=language.html_lang, written_on=written_on, text=row.text,
+        language=language.html_lang, written_on=at.astimezone(writer.zone(row.language)).date(), text=row.text,
+        address=row.address if row.channel == "post" else None, large=large,
     )  # fmt: skip
     return render(sheet, settings.letter_font)
+
+
+def ways(settings: Settings, writer: Writer) -> Ways:
+    """On which ways letters leave. Raises Refused naming the variable that is wrong."""
+    try:
+        pool = Pool(server(settings.smtp_url), size=settings.smtp_connections, timeout=settings.smtp_timeout)
+    except BadUrl as error:
+        raise Refused(f"AMENDS_SMTP_URL: {error}") from None
+
+    def paper(attempt: Attempt) -> bytes:
+        return printed(attempt, writer, settings, datetime.now(UTC), large=attempt.large)
+
+    return Ways(pool, identity(settings), writer.languages, paper, gateways(settings), spool(settings))
 
 
 def build(settings: Settings) -> Service:
@@ -84,25 +114,17 @@ def build(settings: Settings) -> Service:
     writer = read_data(settings)
     try:
         rules = remedies.load(settings.remedy_rules)
-        target = server(settings.smtp_url)
-        pool = Pool(target, size=settings.smtp_connections, timeout=settings.smtp_timeout)
     except policy.PolicyError as error:
         raise Refused(str(error)) from None
-    except BadUrl as error:
-        raise Refused(f"AMENDS_SMTP_URL: {error}") from None
-    gateway = texting(settings)
+    out = ways(settings, writer)
     store, reading, outgoing = Store(writer.policy.keep_days), Reading(), Outgoing()
-    debts = Debts(writer, texts=gateway is not None)
+    debts = Debts(writer, channels=out.open)
     notifier = Notifier(debts)
     spine: Spine[Matter] = Spine(
         settings, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer,
         figures=FIGURES,
     )  # fmt: skip
-    sender = Sender(
-        spine, store.ready, outgoing, pool, writer.policy, writer.languages, identity(settings),
-        lease=settings.letter_lease, gateway=gateway,
-    )  # fmt: skip
-
+    sender = Sender(spine, store.ready, outgoing, out, writer.policy, lease=settings.letter_lease)
     shelf, editions = Shelf(writer), Editions()
 
     async def take_up(ctl: LoopControl) -> None:
@@ -120,14 +142,16 @@ def build(settings: Settings) -> Service:
             await ctl.sleep(_TEMPLATES_SECONDS)
 
     async def closed() -> None:
-        await pool.close()
-        if gateway:
-            await gateway.close()
+        await out.close()
         await spine.closed()
+
+    def paper(row: Any) -> bytes:
+        large = bool(row.inputs.get("large_print"))
+        return printed(row, writer, settings, row.sent_at or row.created_at, large=large)
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, debts, writer, rules, shelf, lambda row: printed(row, writer, settings)),
+        api.routers(spine, reading, debts, writer, rules, shelf, paper),
         auth=Authenticator(*settings.token_keys),
         ready=spine.ready,
     )

@@ -1,6 +1,6 @@
 """A debt to a customer and its letter: owed, written, held, approved, rejected, sent again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,9 +31,9 @@ HELD_T0 = "danger to life is possible: a person has to approve every automatic l
 class Debts:
     """What is done with single letters. Pure: it changes the matter it is given and says what follows."""
 
-    def __init__(self, writer: Writer, *, texts: bool = False) -> None:
-        """`texts`: whether there is a gateway for text messages."""
-        self.writer, self.policy, self.texts = writer, writer.policy, texts
+    def __init__(self, writer: Writer, *, channels: Collection[str] = ("email",)) -> None:
+        """`channels`: on which letters can leave."""
+        self.writer, self.policy, self.channels = writer, writer.policy, channels
 
     def owe(
         self, matter: Matter, facts: Facts, trigger: UUID, kind: Kind, now: datetime, *,
@@ -62,15 +62,14 @@ class Debts:
         row.changed = True
         row.inputs = {**row.inputs, "still_promised": still_promised(matter, row, now)}
         case, facts = facts, facts.seen_by(row)
-        found = reach.way(facts, texts=self.texts)
+        found = reach.way(facts, self.channels)
         row.to_name, row.thread = facts.person.name, facts.thread[-10:]
         row.channel, row.address = (found.channel, found.address) if found else ("email", None)
         if not found:
-            if row.state == "no_address":
-                return
-            row.state, row.reason = move(row.state, "no_address"), "no_address"
-            yield Emit(LetterFailed(**_names(row), reason="no_address"))
+            yield from self._unreachable(row, facts, now)
             return
+        if facts.wish and facts.wish.large_print:
+            row.inputs = {**row.inputs, "large_print": True}
         approved = row.inputs.get("approved_by")
         try:
             if facts.level == "T0" and row.automatic and not approved:
@@ -83,7 +82,7 @@ class Debts:
             if (over := approvals.above(row, self.policy)) and not approved:
                 yield Arm(approvals.timer(row.id), at=approvals.asked(row, over, self.policy, now))
                 raise LetterBlocked(approvals.reason(over))
-            if row.channel == "sms":
+            if row.channel in ("sms", "chat"):
                 row.inputs = {**row.inputs, "short": self.writer.short(row, facts, now)}
         except LetterBlocked as blocked:
             if not (approved and row.text and not NEVER_OVERRIDDEN & set(blocked.findings)):
@@ -91,6 +90,20 @@ class Debts:
                 return
         case.said = remembered(facts, row, now.date())
         self.release(row, facts, now)
+
+    def _unreachable(self, row: LetterRow, facts: Facts, now: datetime) -> Iterator[Effect]:
+        """No way, or somebody who asked to be called: the words are there, and it is a person's task to say them."""
+        reason = "no_address"
+        if facts.wish and facts.wish.channel == "call":
+            reason = "to_be_read_to_them"
+            try:
+                self.writer.write(row, facts, now)
+            except LetterBlocked as blocked:
+                yield from block(row, blocked)
+                return
+        if row.state != "no_address":
+            row.state, row.reason = move(row.state, "no_address"), reason
+            yield Emit(LetterFailed(**_names(row), reason=reason))
 
     def release(self, row: LetterRow, facts: Facts, now: datetime) -> None:
         """The letter may be claimed by a sender, at once or when the quiet hours end."""
@@ -110,7 +123,7 @@ class Debts:
             seen = facts.seen_by(row)
             if seen.person.email == row.address:
                 seen.person.email_dead = True
-            found = reach.way(seen, texts=self.texts)
+            found = reach.way(seen, self.channels)
             if found and (found.channel, found.address) != (row.channel, row.address):
                 yield from self.write(matter, row, facts, now)
 

@@ -16,6 +16,8 @@ _STYLE = (
     "font:16px/1.65 Georgia,'Songti SC','Noto Serif CJK SC',serif"
 )
 
+_LARGE = _STYLE.replace("16px/", "24px/")
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -31,6 +33,7 @@ class Mail:
     html_lang: str
     automatic: bool
     thread: Sequence[str]
+    large: bool = False
 
 
 def safe_address(address: str) -> str | None:
@@ -82,7 +85,7 @@ def _recipient(name: str | None, address: str) -> str:
     return f"{shown} <{address}>"
 
 
-def html(text: str, subject: str, html_lang: str) -> str:
+def html(text: str, subject: str, html_lang: str, *, large: bool = False) -> str:
     """The letter as a page without anything from elsewhere: paragraphs, and its own link if there is one."""
     paragraphs = []
     for block in text.strip().split("\n\n"):
@@ -92,7 +95,7 @@ def html(text: str, subject: str, html_lang: str) -> str:
     return (
         f'<!doctype html>\n<html lang="{html_lang}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(subject)}</title></head>\n'
-        f'<body style="{_STYLE};overflow-wrap:anywhere">\n{body}\n</body></html>\n'
+        f'<body style="{_LARGE if large else _STYLE};overflow-wrap:anywhere">\n{body}\n</body></html>\n'
     )
 
 
@@ -125,6 +128,6 @@ def build(mail: Mail) -> bytes:
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
     ]
-    page = html(mail.text, mail.subject, mail.html_lang)
+    page = html(mail.text, mail.subject, mail.html_lang, large=mail.large)
     parts = f"\r\n--{boundary}\r\n".join(["", _part("text/plain", mail.text), _part("text/html", page)])
     return ("\r\n".join(headers) + "\r\n" + parts + f"\r\n--{boundary}--\r\n").encode("ascii", "replace")

@@ -8,11 +8,13 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel
 
 from shared.deliver.ledger import State
-from shared.events.common import Channel, Language, Staff, TriggerLevel
+from shared.events.common import Channel as Origin
+from shared.events.common import Language, Staff, TriggerLevel
 
 from .letter import Commitment, Kind
 
 # The stranger is whoever wrote about the case from an address that is not on record.
+Channel = Literal["email", "sms", "post", "chat"]
 Recipient = Literal["complainant", "representative", "stranger"]
 
 
@@ -76,12 +78,22 @@ class Granted(BaseModel):
     item: str | None = None
 
 
+class Wish(BaseModel):
+    """How a customer asked to be written to, and who noted it. `call`: letters are read to them on the telephone."""
+
+    channel: Channel | Literal["call"] | None = None
+    large_print: bool = False
+    postal_address: str | None = None
+    chat: str | None = None
+    noted_by: str = ""
+
+
 class Facts(BaseModel):
     """The complaint as letters need it: stored as one document."""
 
     reference: str
     kind: Literal["complaint", "question", "praise", "suggestion"] = "complaint"
-    channel: Channel
+    channel: Origin
     language: Language
     received_at: datetime
     trigger: UUID
@@ -103,6 +115,7 @@ class Facts(BaseModel):
     callback: Appointment | None = None
     granted: list[Granted] = []
     speaker: Speaker | None = None
+    wish: Wish | None = None
     pack: str | None = None  # the policy pack in force: whose law the customer's rights follow
     stage: int = 1
     overall: str | None = None  # of the last decision
@@ -129,9 +142,9 @@ class Facts(BaseModel):
     def seen_by(self, row: "LetterRow") -> "Facts":
         """The same for this letter's recipient: greeted by their own name, at an address of their own."""
         if row.recipient == "stranger":
-            return self.model_copy(update={"person": Contact(email=row.inputs.get("stranger"))})
+            return self.model_copy(update={"person": Contact(email=row.inputs.get("stranger")), "wish": None})
         if row.recipient == "representative" and self.speaker:
-            return self.model_copy(update={"person": self.speaker.contact})
+            return self.model_copy(update={"person": self.speaker.contact, "wish": None})
         return self
 
 
@@ -147,7 +160,7 @@ class LetterRow:
     language: Language
     automatic: bool
     recipient: str = "complainant"
-    channel: Literal["email", "sms", "post"] = "email"
+    channel: Channel = "email"
     by_person: str | None = None
     decision_id: UUID | None = None
     inputs: dict[str, Any] = field(default_factory=dict)

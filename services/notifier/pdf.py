@@ -26,6 +26,7 @@ FONTS = (
     Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
     Path("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf"),
 )
+LARGE = 18 / 11  # large print is 16 points at least (RNIB's clear print guidelines); ours is 18
 _INK, _QUIET = HexColor("#1d2b2b"), HexColor("#5a6b6b")
 
 
@@ -35,7 +36,10 @@ class NoFont(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What stands on the paper. `text` is the whole letter as it was sent, paragraphs with an empty line between."""
+    """What stands on the paper, in large print if it is asked for. `address` has a line for each of the envelope's.
+
+    `text` is the whole letter as it was sent, paragraphs with an empty line between.
+    """
 
     house: str
     house_contact: str
@@ -45,11 +49,14 @@ class Sheet:
     language: str
     written_on: date
     text: str
+    address: str | None = None
+    large: bool = False
 
 
 def render(sheet: Sheet, font: Path | None = None) -> bytes:
     """The letter as PDF. Raises NoFont."""
-    everything = "".join(filter(None, (sheet.house, sheet.house_contact, sheet.name, sheet.subject, sheet.text)))
+    said = (sheet.house, sheet.house_contact, sheet.name, sheet.address, sheet.subject, sheet.text)
+    everything = "".join(filter(None, said))
     face = LATIN if _is_latin(everything) else wide(font)
     out = BytesIO()
     document = SimpleDocTemplate(
@@ -69,17 +76,18 @@ def render(sheet: Sheet, font: Path | None = None) -> bytes:
 
 def _story(sheet: Sheet, face: str) -> list[Any]:
     wrap = "CJK" if sheet.language.startswith("zh") else None
+    size = LARGE if sheet.large else 1.0
     body = ParagraphStyle(
-        "body", fontName=face, fontSize=11, leading=17.5, textColor=_INK, alignment=TA_LEFT, wordWrap=wrap,
-        spaceAfter=9, splitLongWords=1,
+        "body", fontName=face, fontSize=11 * size, leading=17.5 * size, textColor=_INK, alignment=TA_LEFT,
+        wordWrap=wrap, spaceAfter=9, splitLongWords=1,
     )  # fmt: skip
-    quiet = ParagraphStyle("quiet", parent=body, fontSize=9.5, leading=14, textColor=_QUIET, spaceAfter=0)
+    quiet = ParagraphStyle("quiet", parent=body, fontSize=9.5 * size, leading=14 * size, textColor=_QUIET, spaceAfter=0)
     head = ParagraphStyle("head", parent=body, fontSize=15, leading=20, spaceAfter=2)
-    subject = ParagraphStyle("subject", parent=body, fontSize=12.5, leading=18, spaceAfter=12)
+    subject = ParagraphStyle("subject", parent=body, fontSize=12.5 * size, leading=18 * size, spaceAfter=12)
     story: list[Any] = [Paragraph(escape(sheet.house), head), Paragraph(escape(sheet.house_contact), quiet)]
     story += [Spacer(1, 16 * mm)]
-    if sheet.name:
-        story.append(Paragraph(escape(sheet.name), body))
+    lines = [line for line in (sheet.name, *(sheet.address or "").splitlines()) if line]
+    story += [Paragraph("<br/>".join(map(escape, lines)), body)] if lines else []
     story += [Paragraph(f"{sheet.written_on.isoformat()} · {escape(sheet.reference)}", quiet), Spacer(1, 9 * mm)]
     if sheet.subject:
         story.append(Paragraph(escape(sheet.subject), subject))

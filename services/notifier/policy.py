@@ -69,7 +69,7 @@ class Policy(Strict):
     authority: dict[str, Decimal] = Field({}, description="Currency → largest sum of a letter without approval")
     approve_within: str = Field("4bh", description="How long an approver may take, as clocks are written")
     approval_calendar: str = Field("mon-fri", description="In whose working time: a calendar of shared/calendars")
-    quiet_hours: dict[Literal["email", "sms", "post"], Quiet] = Field(
+    quiet_hours: dict[Literal["email", "sms", "post", "chat"], Quiet] = Field(
         {}, description="Channel → when letters wait till morning"
     )
     deadline: float = Field(259200.0, gt=0, description="How long sending is tried")

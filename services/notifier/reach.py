@@ -1,14 +1,14 @@
 """On which way a letter goes to its customer, and not before which hour."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
-from .model import Facts
+from .model import Channel, Facts
 from .policy import Policy
 
-Channel = Literal["email", "sms", "post"]
+_USUAL: tuple[Channel, ...] = ("email", "sms")
 # Told when something must be done at once, or answered while the customer still holds the telephone.
 AT_ONCE = frozenset({"acknowledgement", "regret_and_action"})
 
@@ -21,17 +21,33 @@ class Way:
     address: str
 
 
-def way(facts: Facts, *, texts: bool) -> Way | None:
-    """The best way that is on record: e-mail, unless mails came back from there; then a text message.
+def way(facts: Facts, channels: Collection[str]) -> Way | None:
+    """The way that the customer asked for; otherwise e-mail, unless mails came back from there, then a text message.
 
-    None: somebody has to call. `texts`: whether there is a gateway for text messages.
+    None: somebody has to call, because nothing else is on record or because that was asked for. `channels` are those
+    on which letters can leave.
     """
-    person = facts.person
-    if person.email and not person.email_dead:
-        return Way("email", person.email)
-    if person.phone and texts:
-        return Way("sms", person.phone)
+    wished = facts.wish.channel if facts.wish else None
+    if wished == "call":
+        return None
+    for channel in (wished, *_USUAL) if wished else _USUAL:
+        address = _address(facts, channel) if channel in channels else None
+        if address:
+            return Way(channel, address)
     return None
+
+
+def _address(facts: Facts, channel: Channel) -> str | None:
+    person, wish = facts.person, facts.wish
+    match channel:
+        case "email":
+            return None if person.email_dead else person.email
+        case "sms":
+            return person.phone
+        case "post":
+            return wish.postal_address if wish else None
+        case "chat":
+            return wish.chat if wish else None
 
 
 def not_before(now: datetime, channel: Channel, kind: str, zone: ZoneInfo, policy: Policy) -> datetime:

@@ -1,14 +1,14 @@
 """How letters leave: claim what is due, send it over a few connections, settle what became of it.
 
-A letter is `sending` in the database before its first byte leaves. At most two letters per connection are on their
-way, and few wait to be settled, so that a crash leaves few whose fate nobody knows: when their lease lapses they are
-declared unknown.
+A letter is `sending` in the database before its first byte leaves, until what became of it is written down. At most two
+letters per connection are in that state, on their way or waiting to be settled: that many a crash leaves whose fate
+nobody knows, and when their lease lapses they are declared unknown.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -20,8 +20,7 @@ from shared.base import tracing
 from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
-from shared.deliver.smtp import Pool, no_such_address
-from shared.deliver.texting import Gateway
+from shared.deliver.smtp import no_such_address
 from shared.events.notifier import LetterFailed, LetterSent, LetterText, LetterUnknown, PromiseKept
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 from shared.spine.spine import Spine
@@ -29,51 +28,33 @@ from shared.spine.unit import Unit
 
 from . import promises
 from .debts import another_way
-from .language import Language
 from .letter import ANSWERS
 from .metrics import ATTEMPTS, IN_FLIGHT, LETTERS, SEND_SECONDS
-from .mime import Mail, build, safe_address
 from .model import Matter
 from .policy import Policy
 from .store import Attempt, Outgoing, Ready, Settled
 from .store.cases import suppress
 from .store.outgoing import reason
+from .ways import Ways
 
 log = structlog.get_logger()
 PER_CONNECTION = 2
-UNSETTLED = 4
 LAPSE_SECONDS = 5.0
 LINGER = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who our mails are from. `domain` makes Message-IDs and the plus-addresses that replies come back to."""
-
-    domain: str
-    sender: str
-    envelope: str
-
-    def reply_to(self, reference: str) -> str:
-        """The address of a case: what comes there belongs to it."""
-        return f"reply+{reference}@{self.domain}"
 
 
 class Sender:
     """The notifier's own three loops: sender, settler, lapse."""
 
     def __init__(
-        self, spine: Spine[Matter], ready: Ready, outgoing: Outgoing, pool: Pool, policy: Policy,
-        languages: dict[str, Language], identity: Identity, *, lease: float,
-        gateway: Gateway | None = None,
-    ) -> None:  # fmt: skip
-        self.spine, self.outgoing, self.pool, self.policy = spine, outgoing, pool, policy
-        self._ready, self._gateway = ready, gateway
-        self.languages, self.identity, self.lease = languages, identity, lease
-        self._most = PER_CONNECTION * pool.size
-        self._full = False
+        self, spine: Spine[Matter], ready: Ready, outgoing: Outgoing, ways: Ways, policy: Policy, *, lease: float
+    ) -> None:
+        self.spine, self.outgoing, self.ways, self.policy, self.lease = spine, outgoing, ways, policy, lease
+        self._ready = ready
+        self._most = PER_CONNECTION * ways.pool.size
+        self._held = 0  # claimed and not yet settled: what a crash would leave unknown
+        self._full = False  # whether there are more letters than may be held
         self._flying: set[asyncio.Task[None]] = set()
-        self._unsettled = 0
         self._done: list[Settled] = []
         self._chance = Random()
         self._sender = Loop("sender", self._send_loop, stall_after=120)
@@ -92,89 +73,48 @@ class Sender:
     # Claim and send
 
     async def _send_loop(self, ctl: LoopControl) -> None:
+        """Claims while few letters are held. Under a backlog the settler claims: one transaction instead of two."""
         while not ctl.stopping:
             ctl.beat()
-            room = self._room()
-            claimed = await self._claim(room) if room > 0 else []
-            for attempt in claimed:
-                task = asyncio.create_task(self._send(attempt))
-                self._flying.add(task)
-                task.add_done_callback(self._flying.discard)
-            self._full = len(claimed) >= room
-            if not self._full or room <= 0:
-                await ctl.sleep(1.0)  # woken when letters become ready, or room was made
+            room = 0 if self._full and self._held else self._most - self._held
+            if room > 0:
+                self._hold(room)
+                claimed: list[Attempt] = []
+                try:
+                    async with self.spine.db.transaction() as tx:
+                        claimed = await self.outgoing.claim(tx, n=room, lease=self.lease)
+                finally:
+                    self._hold(len(claimed) - room)
+                self._start(claimed, room)
+            if not self._full or self._held:
+                await ctl.sleep(1.0)  # woken when letters become ready, or when all that were held are settled
         if self._flying:
             await asyncio.wait(self._flying)
 
-    def _room(self) -> int:
-        """How many letters may be claimed: a backlog in halves, not one by one, and none while settling lags behind."""
-        room = self._most - len(self._flying)
-        if (self._full and room < self._most // 2) or self._unsettled > UNSETTLED * self._most:
-            return 0
-        return room
+    def _hold(self, n: int) -> None:
+        self._held += n
+        IN_FLIGHT.set(self._held)
 
-    async def _claim(self, room: int) -> list[Attempt]:
-        async with self.spine.db.transaction() as tx:
-            claimed = await self.outgoing.claim(tx, n=room, lease=self.lease)
-        self._unsettled += len(claimed)
-        IN_FLIGHT.set(self._unsettled)
-        return claimed
+    def _start(self, claimed: Iterable[Attempt], room: int) -> None:
+        begun = 0
+        for attempt in claimed:
+            task = asyncio.create_task(self._send(attempt))
+            self._flying.add(task)
+            task.add_done_callback(self._flying.discard)
+            begun += 1
+        self._full = begun >= room
 
     async def _send(self, attempt: Attempt) -> None:
         started = time.perf_counter()
         ids = {"amends__complaint_id": str(attempt.complaint_id), "amends__letter_id": str(attempt.id)}
         with tracing.span("smtp send", parent=attempt.traceparent, amends__letter_kind=attempt.kind, **ids) as span:
-            outcome = await self._deliver(attempt)
+            outcome = await self.ways.deliver(attempt, within=self.lease / 2)
             if span:
                 span.set_attribute("amends.outcome", outcome.state)
                 attempt = replace(attempt, traceparent=tracing.current())
         SEND_SECONDS.observe(time.perf_counter() - started)
         self._done.append(self._judged(attempt, outcome, datetime.now(UTC)))
         self._settler.control.wake.set()
-        if self._full and len(self._flying) <= self._most // 2:
-            self._sender.control.wake.set()
-
-    async def _deliver(self, attempt: Attempt) -> Outcome:
-        if attempt.suppressed:
-            return Outcome("failed", detail="the address is on the list of those that take no letters")
-        if attempt.channel == "sms":
-            return await self._text(attempt)
-        address = safe_address(attempt.address)
-        if address is None:
-            return Outcome("failed", detail="the address cannot be written to")
-        try:
-            content = build(self.mail(attempt, address))
-            async with asyncio.timeout(self.lease / 2):
-                return await self.pool.deliver(self.identity.envelope, address, content)
-        except TimeoutError:
-            return Outcome("unknown", detail="no end within the time for one letter")
-        except Exception as error:
-            # Whatever it was, nobody knows how far it came; the letter must not be lost or sent twice for it.
-            names = {"complaint_id": str(attempt.complaint_id), "letter": str(attempt.id)}
-            log.error("sending failed unexpectedly", error=type(error).__name__, exc_info=True, **names)
-            return Outcome("unknown", detail=type(error).__name__)
-
-    async def _text(self, attempt: Attempt) -> Outcome:
-        if self._gateway is None or attempt.short is None:
-            return Outcome("failed", detail="there is no gateway for text messages any more")
-        return await self._gateway.deliver(
-            attempt.id, attempt.address, attempt.short, language=attempt.language, reference=attempt.reference
-        )
-
-    def mail(self, attempt: Attempt, address: str) -> Mail:
-        """The mail of a letter."""
-        return Mail(
-            message_id=message_id(attempt.id, self.identity.domain),
-            sender=self.identity.sender,
-            reply_to=self.identity.reply_to(attempt.reference),
-            address=address,
-            name=attempt.to_name,
-            subject=attempt.subject,
-            text=attempt.text,
-            html_lang=self.languages[attempt.language].html_lang,
-            automatic=attempt.automatic,
-            thread=attempt.thread,
-        )
 
     def _judged(self, attempt: Attempt, outcome: Outcome, at: datetime) -> Settled:
         if outcome.state != "retry":
@@ -192,29 +132,37 @@ class Sender:
     async def _settle_loop(self, ctl: LoopControl) -> None:
         # Outlives the sender: what is in flight at a stop is still settled.
         settled_at = 0.0
-        while not ctl.stopping or self._unsettled:
+        while not ctl.stopping or self._held:
             ctl.beat()
             if not self._done:
                 await (ctl.sleep(0.5) if not ctl.stopping else asyncio.sleep(0.01))
                 continue
-            # A transaction costs the same for one letter as for many: under load some are gathered, none when idle.
-            now = asyncio.get_running_loop().time()
-            if now - settled_at < 4 * LINGER and len(self._done) < self._most // 2 and not ctl.stopping:
-                await asyncio.sleep(LINGER)
+            await self._gather(ctl, settled_at)
             batch, self._done = self._done, []
+            more = len(batch) if self._full and not ctl.stopping else 0
             try:
-                await self.spine.db.retrying(lambda batch=batch: self.settle(batch))  # type: ignore[misc]
+                claimed = await self.spine.db.retrying(lambda b=batch, n=more: self.settle(b, n))  # type: ignore[misc]
             except BaseException:
                 self._done = batch + self._done  # the loop comes back to them when the database does
                 raise
             settled_at = asyncio.get_running_loop().time()
-            self._unsettled -= len(batch)
-            IN_FLIGHT.set(self._unsettled)
-            if self._full:
+            self._hold(len(claimed) - len(batch))
+            if more:
+                self._start(claimed, more)
+            if not self._full or not self._held:
                 self._sender.control.wake.set()
 
-    async def settle(self, batch: list[Settled]) -> None:
-        """Record what became of letters, and say it: one transaction."""
+    async def _gather(self, ctl: LoopControl, settled_at: float) -> None:
+        """A transaction costs the same for one letter as for many: under load some are gathered, none when idle."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + LINGER
+        if until - settled_at > 5 * LINGER:
+            return
+        while self._flying and len(self._done) < self._most // 2 and not ctl.stopping and clock() < until:
+            await ctl.sleep(until - clock())
+
+    async def settle(self, batch: list[Settled], more: int = 0) -> list[Attempt]:
+        """Record what became of letters, say it, and take as many as `more` in their place: one transaction."""
         async with self.spine.work.unit([s.attempt.complaint_id for s in batch]) as unit:
             unit.traces |= {s.attempt.complaint_id: s.attempt.traceparent for s in batch if s.attempt.traceparent}
             settled = await self.outgoing.settle(unit.tx, batch)
@@ -228,8 +176,10 @@ class Sender:
                 unit.add(one.attempt.complaint_id, cause, self.follows(one))
             gone = [s.attempt for s in settled if s.attempt.channel == "email" and no_such_address(s.outcome)]
             await suppress(unit.tx, [(a.address, "refused: no such address", a.id) for a in gone])
+            claimed = await self.outgoing.claim(unit.tx, n=more, lease=self.lease) if more else []
         for one in settled:
             ATTEMPTS.labels(one.attempt.kind, one.outcome.state).inc()
+        return claimed
 
     async def _keep_promises(self, unit: Unit, sent: Iterable[Settled]) -> None:
         kept = [
@@ -251,7 +201,7 @@ class Sender:
                 words = LetterText(address=attempt.address, subject=attempt.subject, text=attempt.text)
                 sent = LetterSent(
                     **names,
-                    message_id=message_id(attempt.id, self.identity.domain),
+                    message_id=message_id(attempt.id, self.ways.identity.domain),
                     sent_at=settled.at,
                     by_person=attempt.by_person,
                     decision_id=attempt.decision_id,
@@ -266,7 +216,7 @@ class Sender:
                 yield Emit(LetterFailed(**names, reason=reason(settled.outcome) or "failed"))
                 yield Arm(another_way(attempt.id), at=settled.at)
             case "unknown":
-                yield Emit(LetterUnknown(**names, message_id=message_id(attempt.id, self.identity.domain)))
+                yield Emit(LetterUnknown(**names, message_id=message_id(attempt.id, self.ways.identity.domain)))
 
     # Lapse
 
@@ -285,7 +235,7 @@ class Sender:
         async with self.spine.work.unit([complaint for _, complaint in lapsed]) as unit:
             unknown = await self.outgoing.lapse(unit.tx, [id_ for id_, _ in lapsed])
             for attempt in unknown:
-                event = LetterUnknown(**_names(attempt), message_id=message_id(attempt.id, self.identity.domain))
+                event = LetterUnknown(**_names(attempt), message_id=message_id(attempt.id, self.ways.identity.domain))
                 unit.add(attempt.complaint_id, attempt_cause(attempt.id, attempt.attempts), [Emit(event)])
         for attempt in unknown:
             ATTEMPTS.labels(attempt.kind, "unknown").inc()

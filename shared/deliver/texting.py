@@ -1,7 +1,7 @@
-"""Text messages: one signed POST a message to a gateway, and an honest word on what became of it.
+"""Messages to a gateway (text message, chat, letter shop): one signed POST each, and what became of it.
 
     POST <gateway>   Amends-Event: text.message   Amends-Delivery: <letter id>   Amends-Signature: t=…,v1=…
-    {"id", "to", "text", "language", "reference"}
+    {"id", "to", "text", "language", "reference"}      chat.message: and "letter"; letter.print: and "pdf" (base64)
 
 The gateway answers 2xx when it has taken the message; it drops a second message with the same `id`.
 """
@@ -21,19 +21,22 @@ _LATER = frozenset({408, 425, 429})
 
 
 class Gateway:
-    """Where text messages are handed over."""
+    """Where messages of one kind (`event`) are handed over."""
 
-    def __init__(self, poster: Poster, url: str, secret: bytes) -> None:
-        self._poster, self._url, self._secret = poster, url, secret
+    def __init__(self, poster: Poster, url: str, secret: bytes, event: str = "text.message") -> None:
+        self._poster, self._url, self._secret, self._event = poster, url, secret, event
 
-    async def deliver(self, id_: UUID, to: str, text: str, *, language: str, reference: str) -> Outcome:
-        """Hand over one message. 4xx is for good; 408, 425, 429 and 5xx are for now; a lost answer is `unknown`."""
-        message = {"id": str(id_), "to": to, "text": text, "language": language, "reference": reference}
+    async def deliver(self, id_: UUID, to: str, text: str, *, language: str, reference: str, **more: str) -> Outcome:
+        """Hand over one message with what else belongs to it.
+
+        4xx is for good; 408, 425, 429 and 5xx are for now; a lost answer is `unknown`.
+        """
+        message = {"id": str(id_), "to": to, "text": text, "language": language, "reference": reference, **more}
         body = sql.to_json(message).encode()
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Amends",
-            "Amends-Event": "text.message",
+            "Amends-Event": self._event,
             "Amends-Delivery": str(id_),
             signing.HEADER: signing.sign(self._secret, body, datetime.now(UTC)),
         }

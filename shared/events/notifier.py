@@ -24,7 +24,7 @@ class _Letter(_Notifier):
     letter_id: UUID
     kind: str
     language: Language
-    channel: Literal["email", "sms", "post"]
+    channel: Literal["email", "sms", "post", "chat"]
 
 
 class LetterSent(_Letter):

@@ -26,7 +26,6 @@ from services.notifier.settings import Settings
 from services.notifier.store import Outgoing, Store
 from services.notifier.writer import Writer
 from shared.base.runtime import collect_rarely
-from shared.deliver.smtp import Pool, server
 from shared.events.envelope import Event
 from shared.spine.spine import Spine
 from tests.bench.measure import Run, cpu_between, cpu_seconds
@@ -62,10 +61,7 @@ async def ours(given: dict[str, Any]) -> Run:
     spine: Spine[Matter] = Spine(
         wanted, service="notifier", store=store, handlers=notifier.table(), on_timer=notifier.on_timer
     )
-    sender = Sender(
-        spine, store.ready, Outgoing(), Pool(server(wanted.smtp_url), size=CONNECTIONS, timeout=20), writer.policy,
-        writer.languages, app.identity(wanted), lease=wanted.letter_lease,
-    )  # fmt: skip
+    sender = Sender(spine, store.ready, Outgoing(), app.ways(wanted, writer), writer.policy, lease=wanted.letter_lease)
     ids = [uuid4() for _ in range(given["letters"])]
     async with running(_With(spine, sender), loops=["relay", "sender", "settler"]):
         await _known(spine, store, ids)

@@ -15,7 +15,7 @@ from ..remedies import Rules
 from ..store import Reading
 from ..store.editions import Editions
 from ..writer import Writer
-from . import gallery, letters, notices, promises, remedies, suppressed, templates, tools
+from . import gallery, letters, notices, promises, remedies, suppressed, templates, tools, wishes
 
 
 def routers(
@@ -28,6 +28,7 @@ def routers(
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts, print_letter),
         notices.router(spine, reading, debts),
+        wishes.router(spine, debts),
         promises.router(spine, reading, Pledges(debts)),
         suppressed.router(spine, reading),
         templates.router(spine, Editions(), shelf),

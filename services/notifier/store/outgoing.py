@@ -21,7 +21,7 @@ _COLUMNS = (
     "letter.id, complaint_id, customer_id, kind, language, letter.channel, trigger, letter.address, "
     "to_name, reference, subject, text, thread, promises, attempts, deadline_at, automatic, by_person, decision_id, "
     "template_version, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed, "
-    "inputs ->> 'short' AS short"
+    "inputs ->> 'short' AS short, inputs ? 'large_print' AS large"
 )
 _CLAIM = sql.Statement(
     "UPDATE letter SET state = 'sending', attempts = attempts + 1, "
@@ -85,6 +85,7 @@ class Attempt:
     template_version: str
     suppressed: bool
     short: str | None
+    large: bool
     traceparent: str | None = None
 
 
