@@ -61,6 +61,7 @@ class Context:
         self._person(facts, scope)
         self._clocks(facts, now, scope)
         _put(scope.data, "wanted", raw["wanted"].get(facts.wanted or ""))
+        _put(scope.data, "last_matter", raw.get("matters", {}).get(facts.last_matter or ""))
         _put(scope.data, "subject", _short(facts.person.subject))
         _put(scope.data, "tracking_url", facts.tracking_url)
         if facts.handler:

@@ -369,6 +369,7 @@ def _facts(event: Event[Any], kind: Any) -> Facts:
     )
     if isinstance(data, i.ComplaintReceived):
         facts.wanted, facts.order_ref, facts.product = data.wanted, data.order_ref, data.product
+        facts.last_matter = data.customer.last_matter
         facts.tracking_url, facts.speaker = data.tracking_url, _speaker(data)
     return facts
 

@@ -99,6 +99,7 @@ class Facts(BaseModel):
     trigger: UUID
     customer_id: UUID
     person: Contact = Contact()
+    last_matter: str | None = None  # the cause of the customer's case before this one
     wanted: str | None = None
     order_ref: str | None = None
     product: str | None = None

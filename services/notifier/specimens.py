@@ -94,6 +94,8 @@ def case(language: Any, kind: Kind, outcome: str) -> Facts:
         other["kind"] = "question"
     if outcome == "undated" and kind == "acknowledgement":
         other["clocks"] = {}
+    if outcome == "known":
+        other["last_matter"] = "C3_network_defect"
     if kind == "final":
         other["stage"] = 2
     if kind in _data()[language]["late_kinds"]:
@@ -162,6 +164,7 @@ def variations(language: Any) -> Iterator[Facts]:
             language, person=one, wanted=wanted, clocks=due, channel=channels[n % len(channels)],
             handler=handler, tracking_url=url, stage=1 + bare, asked_again=not bare,
             kind=("complaint", "question", "praise", "suggestion")[n % 4],
+            last_matter=("C2_repair_quality", "C3_network_defect", None)[n % 3],
         )  # fmt: skip
 
 
