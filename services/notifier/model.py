@@ -81,7 +81,7 @@ class Granted(BaseModel):
 class Wish(BaseModel):
     """How a customer asked to be written to, and who noted it. `call`: letters are read to them on the telephone."""
 
-    channel: Channel | Literal["call"] | None = None
+    channel: Literal["email", "sms", "post", "chat", "call"] | None = None
     large_print: bool = False
     postal_address: str | None = None
     chat: str | None = None

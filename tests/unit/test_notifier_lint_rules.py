@@ -98,6 +98,26 @@ def test_rules_about_whole_letters_leave_every_golden_letter_alone(language: str
         assert made.report.findings == (), (made.kind, made.outcome, made.report.findings)
 
 
+CHANNELS = ("letter", "email", "web", "hotline", "counter", "app", "chat", "social")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_rules_about_whole_letters_leave_ten_different_letters_alone(language: str) -> None:
+    """What `near` is for the others: letters to which the rule applies, and in which it must find nothing."""
+    writer = Writer(languages.load_all(), policy.load(None), Linter())
+    errors = {rule for rule in WHOLE if "error" in matrix().levels.get(rule, {}).values()}
+    applied = dict.fromkeys(errors, 0)
+    for kind, outcome in specimens.kinds(writer, language):
+        for channel in CHANNELS:
+            about = specimens.case(language, kind, outcome).model_copy(update={"channel": channel})
+            row = specimens.row(language, kind, outcome)
+            letter = writer.write(row, about, specimens.now(), gate=False)
+            fired = {f.rule for f in writer.linter.letter(letter, writer.case(row, about)).findings}
+            for rule in errors - fired:
+                applied[rule] += matrix().levels[rule][kind] == "error"
+    assert {rule: n for rule, n in applied.items() if n < 10} == {}
+
+
 @pytest.mark.parametrize(
     ("language", "sentence", "most"), [("en", "We checked the order. ", 63), ("zh", "我们查看了订单。", 65)]
 )

@@ -28,7 +28,7 @@ def routers(
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts, print_letter),
         notices.router(spine, reading, debts),
-        wishes.router(spine, debts),
+        wishes.router(spine, reading, debts),
         promises.router(spine, reading, Pledges(debts)),
         suppressed.router(spine, reading),
         templates.router(spine, Editions(), shelf),

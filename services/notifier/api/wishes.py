@@ -11,7 +11,8 @@ from shared.base.security import allow, caller
 from shared.spine.spine import Spine
 
 from ..debts import Debts
-from ..model import Channel, Matter, Wish
+from ..model import Matter, Wish
+from ..store import Reading
 from ..wishes import Wishes
 from .letters import STAFF
 
@@ -23,7 +24,7 @@ class WishIn(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    channel: Channel | Literal["call"] | None = None
+    channel: Literal["email", "sms", "post", "chat", "call"] | None = None
     large_print: bool = False
     postal_address: str | None = Field(None, min_length=1, max_length=500)
     chat: str | None = Field(None, min_length=1, max_length=200)
@@ -33,7 +34,7 @@ class WishOut(WishIn):
     noted_by: str = ""
 
 
-def router(spine: Spine[Matter], debts: Debts) -> APIRouter:
+def router(spine: Spine[Matter], reading: Reading, debts: Debts) -> APIRouter:
     """The routes about wishes."""
     routes, wishes = APIRouter(prefix="/v1/complaints/{complaint_id}/wish"), Wishes(debts)
 
@@ -42,10 +43,10 @@ def router(spine: Spine[Matter], debts: Debts) -> APIRouter:
     async def shown(complaint_id: UUID) -> WishOut:
         """What the customer asked for; nothing in particular is the usual way."""
         async with spine.db.read() as tx:
-            matter = (await spine.work.store.load(tx, [complaint_id]))[complaint_id]
-        if matter.facts is None:
+            facts = await reading.facts(tx, complaint_id)
+        if facts is None:
             raise NotFound("complaint")
-        return WishOut.model_validate((matter.facts.wish or Wish()).model_dump())
+        return WishOut.model_validate((facts.wish or Wish()).model_dump())
 
     @routes.put("")
     @allow("handler", "lead", "manager")

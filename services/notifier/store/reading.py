@@ -8,10 +8,17 @@ from sqlalchemy import DateTime, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .. import tables as t
+from ..model import Facts
 
 
 class Reading:
     """Read-only statements."""
+
+    async def facts(self, tx: AsyncConnection, complaint_id: UUID) -> Facts | None:
+        """The complaint as letters know it."""
+        query = select(t.matter.c.document).where(t.matter.c.complaint_id == complaint_id)
+        document = (await tx.execute(query)).scalar_one_or_none()
+        return None if document is None else Facts.model_validate(document)
 
     async def letters(self, tx: AsyncConnection, complaint_id: UUID) -> Sequence[Any]:
         """All letters of a complaint, in the order in which they came to be owed."""
