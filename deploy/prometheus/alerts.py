@@ -154,6 +154,11 @@ ALERTS = (
         "It has waited for a handler for more than 15 minutes (top, high) or four hours (others).",
     ),
     Alert(
+        "Unroutable", f"sum by (namespace, queue) (max without ({REPLICA}) (amends_unroutable)) > 0", "5m", "warning",
+        "Nobody can take cases of the queue {{ $labels.queue }}",
+        "Cases wait for whom nobody on the staff fits, or nobody who fits has been there for long.",
+    ),
+    Alert(
         "SchedulerDead",
         f"{_age('amends_state_collected_timestamp_seconds', 'namespace, service')} > 120 or "
         f"{_absent('amends_state_collected_timestamp_seconds')}", "2m", "critical",

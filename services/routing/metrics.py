@@ -3,7 +3,7 @@
 from typing import get_args
 
 from shared.base.measures import counter, histogram
-from shared.events.common import Overall
+from shared.events.common import Cause, Overall
 from shared.events.routing import ComplaintClosed, ContactMade, OfferEnded
 from shared.spine.figures import State, Total
 
@@ -75,6 +75,11 @@ OFFERS = Total(
     "amends_offers_total", "Offers by how they ended", {"outcome": _values(OfferEnded, "outcome")},
     answers="Do handlers take what they are offered?",
 )  # fmt: skip
+OFFERS_BY_CAUSE = Total(
+    "amends_offers_answered_total", "Offers that were accepted or declined, by the cause of the complaint",
+    {"cause": get_args(Cause), "outcome": ("accepted", "declined")},
+    answers="What do handlers decline, and do they lack the skill for it?",
+)  # fmt: skip
 
 OPEN_CASES = State(
     "amends_open", "Open complaints by tier, whose turn it is, and age since receipt",
@@ -83,6 +88,10 @@ OPEN_CASES = State(
 OLDEST_UNASSIGNED = State(
     "amends_oldest_unassigned_timestamp_seconds", "Since when the complaint that waits longest for a handler waits",
     {"tier": TIERS}, answers="Does anybody wait without an owner?", moment=True,
+)  # fmt: skip
+UNROUTABLE = State(
+    "amends_unroutable", "Cases that nobody can take, by queue",
+    {"queue": ()}, answers="Does anybody wait for whom there is nobody?",
 )  # fmt: skip
 HANDLERS = State(
     "amends_handlers", "Handlers by presence", {"presence": get_args(Presence)}, answers="Who is there to work?",

@@ -164,6 +164,15 @@ class FileRow:
 
 
 @dataclass
+class Met:
+    """A handler was given a case of this customer."""
+
+    customer_id: UUID
+    handler_id: str
+    at: datetime
+
+
+@dataclass
 class Pending:
     """What one change adds besides the case itself; empty again after each save."""
 
@@ -174,6 +183,8 @@ class Pending:
     answers: list[tuple[UUID, str, datetime]] = field(default_factory=list)
     files: list[FileRow] = field(default_factory=list)
     renamed: bool = False  # what the case is found by changed
+    met: list[Met] = field(default_factory=list)
+    expired_in_row: int | None = None  # of the offer's handler, where his next expired offer is looked at
 
 
 @dataclass
@@ -198,6 +209,7 @@ class Case:
     order_ref: str = ""
     product: str = ""
     wanted: str = ""
+    value_at_stake: str | None = None
     complaints_12m: int = 0
     last_handler: str | None = None
     last_matter: str | None = None
@@ -279,6 +291,11 @@ class Case:
         return 2 if self.vulnerable or self.raised else 3
 
     @property
+    def guarded(self) -> bool:
+        """Danger, a claim, or a vulnerable customer: nobody gives it back without the lead."""
+        return self.vulnerable or any(level in ("T0", "T1") for level, _ in self.triggers)
+
+    @property
     def open_enquiries(self) -> int:
         return sum(1 for e in self.enquiries.values() if e.answered_at is None)
 
@@ -313,7 +330,7 @@ class Handler:
     capacity: int
     authority: dict[str, str] = field(default_factory=dict)
     permissions: frozenset[str] = frozenset()
-    calendar: str = "24x7"
+    calendar: str = "always"
     zone: str = "UTC"
     shifts: tuple[Shift, ...] = ()
     presence: Presence = "away"

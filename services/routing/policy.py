@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -59,6 +60,7 @@ class Step(_Strict):
     skills: Literal["all", "primary", "none"] = "all"
     leads: bool = False
     tiers: Literal["eligible", "any"] = "eligible"
+    authority: Literal["kept", "any"] = "kept"
 
 
 class Exclude(_Strict):
@@ -94,6 +96,28 @@ class TellFirst(_Strict):
         return fits or cause in self.causes
 
 
+class Weights(_Strict):
+    """How many places of a handler's capacity a case takes: the largest that applies, otherwise 1."""
+
+    severity: Mapping[str, Annotated[int, Field(ge=1, le=20)]] = {}
+    causes: dict[str, Annotated[int, Field(ge=1, le=20)]] = {}
+    messages: int = Field(1, ge=1, le=20)
+
+
+class Stickiness(_Strict):
+    """Who had the customer's last case goes before others who fit, while he is not loaded beyond `below`."""
+
+    days: float = Field(180, ge=0, description="After so long he counts as a stranger; 0 turns it off")
+    below: float = Field(0.8, ge=0, le=1, description="The share of his capacity up to which he is not overloaded")
+
+
+class Overload(_Strict):
+    """Above this load tiers are served strictly, but nobody who waits longer than the cap is overtaken by a tier."""
+
+    above: float = Field(1.2, gt=0, description="Taken places and waiting cases by the places of who is present")
+    starvation_cap: float = Field(7200, gt=0)
+
+
 class UnroutableAfter(_Strict):
     nobody: float = 10
     absent: float = 900
@@ -111,7 +135,13 @@ class Policy(_Strict):
     causes: dict[str, Demand]
     messages: Demand
     raises: tuple[Raise, ...] = ()
-    head_start: dict[str, float] = {}
+    head_start: dict[str, Annotated[float, Field(ge=0)]] = {}
+    overload: Overload | None = None
+    weights: Weights = Weights()
+    stickiness: Stickiness = Stickiness()
+    authority_levels: tuple[Annotated[Decimal, Field(gt=0)], ...] = Field(
+        (), description="The limits that the house gives: an amount asks for the authority of the next one"
+    )
     relaxation: tuple[Step, ...] = ()
     exclude: Exclude = Exclude()
     closing: Closing = Closing()
@@ -132,6 +162,14 @@ class Policy(_Strict):
             raise ValueError(f"queues has no entry for {', '.join(missing)}")
         if [s.after for s in self.relaxation] != sorted(s.after for s in self.relaxation):
             raise ValueError("relaxation steps are not in the order of their times")
+        if list(self.authority_levels) != sorted(set(self.authority_levels)):
+            raise ValueError("authority_levels do not rise")
+        if missing := sorted({*self.head_start} - {*self.tiers}):
+            raise ValueError(f"head_start names {', '.join(missing)}, which tiers do not")
+        if missing := sorted({*self.weights.causes} - {*self.causes}):
+            raise ValueError(f"weights names {', '.join(missing)}, which causes do not")
+        if missing := sorted({*self.weights.severity} - {"P1", "P2", "P3", "P4"}):
+            raise ValueError(f"weights names the severity {', '.join(missing)}; there are P1 to P4")
         return self
 
     def offer_for(self, queue: str, channel: str) -> float:
@@ -144,6 +182,23 @@ class Policy(_Strict):
     def tier(self, name: str) -> str:
         """The tier by which a case is served: the customer's, or the lowest when the house does not know that one."""
         return name if name in self.tiers else self.tiers[-1]
+
+    def weight(self, *, kind: str, severity: str, cause: str) -> int:
+        """How many places a case takes."""
+        if kind != "complaint":
+            return self.weights.messages
+        return max(self.weights.severity.get(severity, 1), self.weights.causes.get(cause, 1))
+
+    def authority(self, value: str | None) -> tuple[str, Decimal | None] | None:
+        """The currency and level of authority that an amount asks for, None above the highest level.
+
+        An amount without a currency asks for nothing: it cannot be compared.
+        """
+        number, _, currency = (value or "").partition(" ")
+        if not currency or not self.authority_levels:
+            return None
+        amount = Decimal(number)
+        return currency, next((level for level in self.authority_levels if level >= amount), None)
 
     def mode(self, queue: str) -> Literal["push", "offer"]:
         """Whether handlers of the queue are asked or given."""

@@ -4,7 +4,10 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base.loops import LoopControl
 from shared.events.common import Staff
@@ -74,16 +77,17 @@ class Rounds:
 
     async def round(self) -> int:
         """One round; how many cases were offered, assigned or told to be unroutable."""
-        plan = await self._plan()
+        plan = await self.plan()
         if not plan.assignments and not plan.unroutable:
             return 0
         ids = [a.case.complaint_id for a in plan.assignments] + [i for i, _, _ in plan.unroutable]
-        done = await self.spine.db.retrying(lambda: self._write(plan, ids[:MOST_WRITES]))
+        done = await self.spine.db.retrying(lambda: self.write(plan, ids[:MOST_WRITES]))
         if done or len(ids) > MOST_WRITES:
             self.wake()  # what was passed over for want of candidates or of room in one transaction follows at once
         return done
 
-    async def _plan(self) -> Plan:
+    async def plan(self) -> Plan:
+        """What a round would write, from a look without locks."""
         nothing = Plan((), (), {}, ())
         async with self.spine.db.transaction() as tx:
             # Without a free place there is nothing to assign; who cannot be routed is looked for once in a while.
@@ -96,13 +100,13 @@ class Rounds:
             if not looked:
                 return nothing
             staff = await self.directory.read(tx)
+            backlog = await self._backlog(tx, looked, staff)
         now = looked[0].now
         cases = [item.waiting for item in looked]
         started = time.perf_counter()
-        if len(cases) * len(staff) > self.policy.thread_above:
-            matched = await asyncio.to_thread(match, cases, staff, now, self.policy)
-        else:
-            matched = match(cases, staff, now, self.policy)
+        matching = partial(match, cases, staff, now, self.policy, backlog=backlog)
+        off_the_loop = len(cases) * len(staff) > self.policy.thread_above
+        matched = await asyncio.to_thread(matching) if off_the_loop else matching()
         ROUND_SECONDS.observe(time.perf_counter() - started)
         leads = [h for h in staff if h.is_lead and not absent(h, now)] or [h for h in staff if h.is_lead]
         hopeless = [
@@ -112,11 +116,19 @@ class Rounds:
         ]
         return Plan(matched.assignments, hopeless, matched.explanations, leads)
 
+    async def _backlog(self, tx: AsyncConnection, looked: Sequence[rounds.Looked], staff: Sequence[Handler]) -> int:
+        """How many cases wait, as far as it matters: whether the load is above the policy's limit."""
+        limit = self.policy.overload
+        if limit is None or len(looked) < self.policy.candidates_per_signature:
+            return len(looked)
+        return await rounds.backlog(tx, int(limit.above * sum(h.capacity for h in staff)) + 1)
+
     def _hopeless(self, why: Explanation, item: rounds.Looked) -> bool:
         age, after = (item.now - item.waiting.since).total_seconds(), self.policy.unroutable_after
         return (why.lacking == "nobody" and age >= after.nobody) or (why.lacking == "absent" and age >= after.absent)
 
-    async def _write(self, plan: Plan, ids: Sequence[UUID]) -> int:
+    async def write(self, plan: Plan, ids: Sequence[UUID]) -> int:
+        """Write what is still true of a plan for these cases, under locks; how many there were."""
         async with self.spine.work.unit(ids) as unit:
             await unit.tx.execute(rounds.LOCK)
             cases = await self.store.load(unit.tx, ids)
@@ -155,7 +167,7 @@ class Rounds:
             if handler is None or absent(handler, unit.now) or not self._has_room(handler, choice):
                 continue
             asked = handler.open_offers + choice.case.offer
-            staff[handler.id] = replace(handler, load=handler.load + 1, open_offers=asked)
+            staff[handler.id] = replace(handler, load=handler.load + choice.case.weight, open_offers=asked)
             case = waiting[choice.case.complaint_id]
             self._apply(unit, case, self.offers.give(case, choice, lead_of(plan.leads, case), unit.now))
             ROUTE_SECONDS.observe(max(0.0, (unit.now - choice.case.since).total_seconds()))
@@ -166,7 +178,8 @@ class Rounds:
 
     def _has_room(self, handler: Handler, choice: Assignment) -> bool:
         deciding = choice.case.offer and handler.open_offers >= self.policy.open_offers
-        return handler.load < handler.capacity and not deciding
+        load = handler.load + choice.case.weight if handler.load else 1
+        return load <= handler.capacity and not deciding
 
     def _apply(self, unit: Unit, case: Case, effects: Iterable[Effect]) -> None:
         decided = list(effects)

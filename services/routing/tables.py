@@ -1,6 +1,6 @@
 """Routing's own tables. What nobody queries by lives in one document column."""
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR, UUID
 
 metadata = MetaData()
@@ -35,6 +35,7 @@ case = Table(
     Column("waiting_since", _time),
     Column("queued", Boolean, nullable=False),
     Column("busy", Boolean, nullable=False),
+    Column("weight", SmallInteger, nullable=False, server_default=text("1")),
     Column("handler_id", Text),
     Column("signature", Text, nullable=False),
     Column("wanted", JSONB, nullable=False),
@@ -140,6 +141,15 @@ handler = Table(
     Column("given_at", _time),
     Column("expired_in_row", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
+)
+# Who was given a customer's latest case.
+known_by = Table(
+    "known_by",
+    metadata,
+    Column("customer_id", UUID, primary_key=True),
+    Column("handler_id", Text, nullable=False),
+    Column("at", _time, nullable=False),
+    *_kept(),
 )
 # Why a case went where it went, as it stood in that version of the case.
 explanation = Table(

@@ -28,6 +28,7 @@ CONSUMERS: dict[type[Payload], tuple[str, ...]] = {
     routing.ComplaintTriaged: ("intake", "escalation", "notifier"),
     routing.OfferMade: (),
     routing.OfferEnded: (),
+    routing.HandlerSetAway: (),
     routing.ComplaintAssigned: ("intake", "escalation", "notifier"),
     routing.ComplaintTransferred: ("intake", "escalation", "notifier"),
     routing.ComplaintUnroutable: (),

@@ -126,6 +126,15 @@ class OfferEnded(_Routing):
     reason: str | None = None
 
 
+class HandlerSetAway(_Routing):
+    """So many offers expired at a handler one after the other that he is taken to be away; this was the last one."""
+
+    type: ClassVar[str] = "complaint.handler-set-away.v1"
+    handler_id: str
+    offer_id: UUID
+    expired_in_row: int
+
+
 class ComplaintAssigned(_Routing):
     """One person owns the case from now on."""
 

@@ -24,9 +24,10 @@ from services.routing.handlers import (
 )
 from services.routing.handlers.ending import CLOSE_TIMER, NO_ANSWER_TIMER
 from services.routing.handlers.flow import OFFER_TIMER, Actor, Unchanged
-from services.routing.matching import match, waiting_of
+from services.routing.matching import match
 from services.routing.model import Case, Handler
 from services.routing.triage import Triage, load_rules
+from services.routing.waiting import waiting_of
 from shared.base.errors import Problem
 from shared.events.catalog import CONSUMERS
 from shared.events.common import Decision, Issue

@@ -12,6 +12,7 @@ import yaml
 from sqlalchemy import text
 
 from services.routing.app import build
+from services.routing.model import Case
 from services.routing.rounds import Rounds
 from services.routing.settings import Settings
 from shared.base.runtime import Supervisor
@@ -74,6 +75,11 @@ class Bench:
         await self.feed(complaint_id, received(words, **more))
         return complaint_id
 
+    async def case(self, complaint_id: UUID) -> Case:
+        """One case as it is."""
+        async with self.spine.db.read() as tx:
+            return (await self.rounds.store.load(tx, [complaint_id]))[complaint_id]
+
     async def handler(self, name: str, /, *, presence: str = "available", **more: Any) -> None:
         """Put a handler on the staff list, present."""
         body = {
@@ -117,10 +123,16 @@ class Bench:
 
 
 def received(
-    words: str, *, tier: str = "middle", language: str = "en", channel: str = "web", **more: Any
+    words: str,
+    *,
+    tier: str = "middle",
+    language: str = "en",
+    channel: str = "web",
+    customer_id: UUID | None = None,
+    **more: Any,
 ) -> ComplaintReceived:
     """The event of a complaint of Li Na."""
-    customer = uuid4()
+    customer = customer_id or uuid4()
     return ComplaintReceived(
         reference="AM-" + uuid4().hex[:10].upper(),
         channel=channel,

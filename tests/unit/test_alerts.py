@@ -168,6 +168,8 @@ CASES = (
     Case("OldestUnassigned", {UNASSIGNED.format("top"): STILL}, "25m", TOP),
     Case("OldestUnassigned", {UNASSIGNED.format("low"): STILL}, "25m", None),
     Case("OldestUnassigned", {UNASSIGNED.format("low"): STILL}, "250m", {"tier": "low"}),
+    Case("Unroutable", {'amends_unroutable{queue="network",instance="a"}': "3x300"}, "8m", {"queue": "network"}),
+    Case("Unroutable", {'amends_unroutable{queue="network",instance="a"}': "3x2 0x300"}, "8m", None),
     Case(
         "SchedulerDead",
         {**healthy(COLLECTED, MOVING, "notifier"), f'{COLLECTED}{{service="notifier",instance="n"}}': STILL},

@@ -13,11 +13,11 @@ from services.routing import policy as policies
 from services.routing import states
 from services.routing.handlers import event_handlers
 from services.routing.handlers.decisions import overall
-from services.routing.matching import order_at, signature, waiting_of
 from services.routing.model import Case, Clock, Shift
 from services.routing.policy import PolicyError, demand, parse
 from services.routing.presence import on_shift
 from services.routing.triage import Triage, load_rules
+from services.routing.waiting import order_at, signature, waiting_of
 from shared.events.catalog import CONSUMERS
 from shared.events.common import Finding, Issue, RequestOutcome
 

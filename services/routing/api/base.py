@@ -1,6 +1,7 @@
 """What the routes share: the composed parts, who acts, and how a command reaches a case."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,19 +9,20 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from shared.base.errors import NotFound, Problem
+from shared.base.errors import NotFound, Problem, Stalled
 from shared.base.security import Role, caller
 from shared.spine.effects import Effect
 from shared.spine.spine import Spine
 
 from ..handlers import Ending, Offers
 from ..handlers.flow import Actor, Unchanged
-from ..model import Case
+from ..model import Case, Handler, Presence
 from ..policy import Policy
-from ..store import Store, people
+from ..store import Store, offers, people
 
 READERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "service")
 WORKERS: tuple[Role, ...] = ("handler", "lead", "manager")
+GONE = ("break", "away")  # who is on a call or wraps up answers his offers a little later
 STAFFERS: tuple[Role, ...] = ("lead", "manager", "ops", "service")
 
 
@@ -48,6 +50,25 @@ class Desk:
         if not case.known:
             raise NotFound("case")
         return case
+
+    async def present(self, handler_id: str, presence: Presence) -> Handler | None:
+        """Say whether a handler is there; what he was offered and leaves behind goes to others. None: no such one."""
+        async with self.spine.db.transaction() as tx:
+            if not await people.set_presence(tx, handler_id, presence):
+                return None
+        if presence in GONE:
+            await self._left(handler_id)
+        self.wake()
+        async with self.spine.db.read() as tx:
+            return await people.get(tx, handler_id)
+
+    async def _left(self, handler_id: str) -> None:
+        async with self.spine.db.read() as tx:
+            mine = await offers.open_of(tx, handler_id)
+        for offer_id, complaint_id in mine:
+            # A parked case answers nothing; its offer expires.
+            with suppress(Stalled):
+                await self.command(complaint_id, lambda case, now, o=offer_id: self.offers.leave(case, o, now))  # type: ignore[misc]
 
     async def command(
         self,

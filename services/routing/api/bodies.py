@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from shared.calendars import builtin
 from shared.events.common import Apology, CallToAction, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
 
 from ..model import Handler, Presence, Shift
@@ -31,7 +32,7 @@ class HandlerIn(Body):
     capacity: int = Field(ge=0, le=1000)
     authority: dict[Currency, Amount] = {}
     permissions: list[Short] = Field([], max_length=20)
-    calendar: Short = "24x7"
+    calendar: Short = Field("always", description="Whose public holidays and worked weekends count for the shifts")
     zone: str = "UTC"
     shifts: list[ShiftIn] = Field([], max_length=50)
 
@@ -43,6 +44,12 @@ class HandlerIn(Body):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("not a time zone") from None
         return zone
+
+    @field_validator("calendar")
+    @classmethod
+    def _known_calendar(cls, calendar: str) -> str:
+        builtin().get(calendar)  # its refusal names the calendars that there are
+        return calendar
 
     def handler(self, handler_id: str) -> Handler:
         """The model; presence is not part of it."""

@@ -34,16 +34,22 @@ def router(desk: Desk) -> APIRouter:
         state: Annotated[list[str] | None, Query()] = None,
         handler: str | None = None,
         queue: str | None = None,
+        unroutable: bool = False,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> list[dict[str, Any]]:
-        """Cases in the order of work. `q`: the beginning of a name, a phone number's end, a reference, an order."""
+        """Cases in the order of work. `q`: the beginning of a name, a phone number's end, a reference, an order.
+
+        `unroutable`: those that wait and that nobody can take.
+        """
         wanted = [s for s in state or () if s in STATES]
         if state and not wanted:
             return []
         if q and ("\x00" in q or not q.isprintable()):
             return []
         async with desk.spine.db.read() as tx:
-            return await views.cases(tx, q=q, state=wanted, handler=handler, queue=queue, limit=limit)
+            return await views.cases(
+                tx, q=q, state=wanted, handler=handler, queue=queue, unroutable=unroutable, limit=limit
+            )
 
     @routes.get("/{complaint_id}")
     @allow(*READERS)
@@ -115,4 +121,5 @@ async def explained(desk: Desk, case: Case) -> dict[str, Any]:
         staff=staff,
         skills=case.skills,
         language=case.language,
+        relaxation=[step.reason for step in desk.policy.relaxation],
     )

@@ -20,7 +20,7 @@ from ..desk_words import Words
 from ..handlers import commands
 from ..handlers.flow import Actor
 from ..model import Presence
-from ..store import people, views
+from ..store import views
 from . import deskforms, deskviews
 from .base import WORKERS, Desk
 from .work import Work
@@ -162,9 +162,7 @@ class DeskPages:
         asked = (await deskforms.fields(request)).get("presence")
         chosen = next((p for p in PRESENCES if p == asked), None)
         if chosen is not None:
-            async with self.desk.spine.db.transaction() as tx:
-                await people.set_presence(tx, actor.name, chosen)
-            self.desk.wake()
+            await self.desk.present(actor.name, chosen)
         return _to("/desk")
 
     async def answer(self, request: Request, actor: Actor, complaint_id: UUID, enquiry_id: UUID) -> Response:

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 
 from shared.base.errors import NotFound, Problem
 from shared.base.security import allow
 
-from ..store import people, views
+from ..store import offers, people, views
 from .base import READERS, STAFFERS, WORKERS, Desk
 from .bodies import DeclineIn, HandlerIn, PresenceIn
 from .documents import case_document, handler_document
@@ -56,12 +56,9 @@ def router(desk: Desk) -> APIRouter:
         actor = await desk.actor(request)
         if actor.name != handler_id and not actor.leads:
             raise Problem(403, "Forbidden", "A handler sets only his own presence.")
-        async with desk.spine.db.transaction() as tx:
-            if not await people.set_presence(tx, handler_id, body.presence):
-                raise NotFound("handler")
-            found = await people.get(tx, handler_id)
-        desk.wake()
-        assert found is not None
+        found = await desk.present(handler_id, body.presence)
+        if found is None:
+            raise NotFound("handler")
         return handler_document(found)
 
     @routes.get("/handlers/{handler_id}/offers")
@@ -73,6 +70,13 @@ def router(desk: Desk) -> APIRouter:
             raise Problem(403, "Forbidden", "A handler sees only his own offers.")
         async with desk.spine.db.read() as tx:
             return await views.open_offers(tx, handler_id)
+
+    @routes.get("/offers/figures")
+    @allow(*READERS)
+    async def figures(days: Annotated[int, Query(ge=1, le=366)] = 30) -> list[dict[str, Any]]:
+        """How offers of the last days ended, by cause: what is declined most, and why, the first."""
+        async with desk.spine.db.read() as tx:
+            return await offers.by_cause(tx, days)
 
     @routes.post("/offers/{offer_id}/accept")
     @allow(*WORKERS)

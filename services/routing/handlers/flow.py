@@ -13,7 +13,8 @@ from shared.events.routing import FirstResponseGiven, OfferEnded
 from shared.spine.effects import Disarm, Effect, Emit
 
 from .. import states
-from ..model import Case, Handler, Mark, OfferRow
+from ..metrics import OFFERS_BY_CAUSE
+from ..model import Case, Handler, Mark, Met, OfferRow
 from ..states import Command
 
 OFFER_TIMER = "offer"
@@ -95,6 +96,8 @@ def end_offer(
     )
     if outcome != "revoked":
         case.pending.marks.append(Mark(handler, outcome, now))
+    if outcome in ("accepted", "declined") and case.is_complaint:
+        yield OFFERS_BY_CAUSE.add(case.cause, outcome)
     yield Disarm(OFFER_TIMER)
     yield from tell(case, OfferEnded(offer_id=offer.offer_id, handler_id=handler, outcome=outcome, reason=reason))
 
@@ -103,6 +106,8 @@ def assign(case: Case, handler: Staff, lead: Staff | None, now: datetime) -> Non
     """Make somebody the owner."""
     case.handler, case.lead, case.assigned_at = handler, lead if lead and lead.id != handler.id else None, now
     case.unroutable = False
+    if case.customer_id is not None:
+        case.pending.met.append(Met(case.customer_id, handler.id, now))
 
 
 def release(case: Case, now: datetime, *, exclude_for: float = 0.0) -> None:

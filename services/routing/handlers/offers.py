@@ -10,15 +10,17 @@ from shared.events.routing import (
     ComplaintAssigned,
     ComplaintTransferred,
     ComplaintUnroutable,
+    HandlerSetAway,
     OfferMade,
     RequirementsRelaxed,
 )
 from shared.spine.effects import Arm, Effect, Timer
 
 from .. import states
-from ..matching import Assignment, Explanation
+from ..matching import STRICT, Assignment, Explanation
 from ..model import Case, Handler, Offer, OfferRow
 from ..policy import Policy
+from ..staff import asks
 from .flow import (
     OFFER_TIMER,
     SYSTEM,
@@ -44,8 +46,7 @@ class Offers:
 
     def give(self, case: Case, choice: Assignment, lead: Staff | None, now: datetime) -> Iterator[Effect]:
         """What the round decided: an offer, or (pushed work, second stage, questions) the case itself."""
-        if choice.step:
-            yield from self._relaxed(case, choice, now)
+        yield from self._relaxed(case, choice, now)
         if not choice.case.offer:
             move(case, "push")
             assign(case, choice.handler.staff, lead, now)
@@ -63,12 +64,19 @@ class Offers:
         yield from tell(case, OfferMade(offer_id=offer.offer_id, handler_id=choice.handler.id, expires_at=expires))
 
     def _relaxed(self, case: Case, choice: Assignment, now: datetime) -> Iterator[Effect]:
-        handler, step = choice.handler, self.policy.relaxation[choice.step - 1]
-        dropped = [f"{s}>={m}" for s, m in case.skills if handler.skills.get(s, 0) < m]
-        if choice.case.tier not in handler.tiers:
-            dropped.append(f"tier {choice.case.tier}")
-        case.note(now, "relaxed", SYSTEM, step=choice.step, dropped=dropped, reason=step.reason)
-        yield from tell(case, RequirementsRelaxed(step=choice.step, dropped=tuple(dropped), reason=step.reason))
+        """What each step that the chosen handler needed has given up, with the time at which it began."""
+        asked = asks(choice.case, STRICT)
+        for n, step in enumerate(self.policy.relaxation[: choice.step], 1):
+            still = asks(choice.case, step)
+            dropped = [name for name in asked if name not in still]
+            if n == choice.step and step.leads and choice.handler.is_lead:
+                dropped += [name for name in still if not still[name](choice.handler)]
+            asked = still
+            if not dropped and n < choice.step:
+                continue
+            at = min(now, choice.case.since + timedelta(seconds=step.after))
+            case.note(at, "relaxed", SYSTEM, step=n, dropped=dropped, reason=step.reason)
+            yield from tell(case, RequirementsRelaxed(step=n, dropped=tuple(dropped), reason=step.reason), at)
 
     def unroutable(self, case: Case, why: Explanation, now: datetime) -> Iterator[Effect]:
         """Nobody can take it: told once per wait, and put on the lead's list."""
@@ -94,10 +102,15 @@ class Offers:
         yield from tell(case, ComplaintAssigned(handler=offer.handler, lead=case.lead, mode="offer", offer_id=offer_id))
 
     def decline(self, case: Case, offer_id: UUID, reason: str, actor: Actor, now: datetime) -> Iterator[Effect]:
-        """Back to the queue with its original age; this handler is not asked again for a while."""
+        """Back to the queue with its original age; this handler is not asked again for a while.
+
+        Raises Problem (403) when the case may be given back by the lead alone.
+        """
         offer = self._mine(case, offer_id, actor)
         if offer is None or now >= offer.expires_at:
             raise Conflict("This offer has expired or is taken.", state=case.state)
+        if case.guarded and not actor.leads:
+            raise Problem(403, "Forbidden", "This case is not declined without the lead: accept it or call your lead.")
         yield from end_offer(case, "declined", now, reason)
         move(case, "decline")
         exclude(case, offer.handler.id, now, self.policy.exclude.declined)
@@ -112,6 +125,22 @@ class Offers:
         move(case, "expire")
         exclude(case, offer.handler.id, now, self.policy.exclude.expired)
         case.note(now, "offer_expired", SYSTEM, handler=offer.handler.id)
+        before = case.pending.expired_in_row
+        if before is not None and before + 1 >= self.policy.expired_offers_set_away:
+            case.note(now, "handler_set_away", SYSTEM, handler=offer.handler.id, expired=before + 1)
+            yield from tell(
+                case,
+                HandlerSetAway(handler_id=offer.handler.id, offer_id=offer.offer_id, expired_in_row=before + 1),
+            )
+
+    def leave(self, case: Case, offer_id: UUID, now: datetime) -> Iterator[Effect]:
+        """The offer's handler went away: the case goes to the next one at once. Raises Unchanged when it is over."""
+        if case.offer is None or case.offer.offer_id != offer_id:
+            raise Unchanged
+        handler = case.offer.handler.id
+        yield from end_offer(case, "revoked", now, "the handler left")
+        move(case, "leave")
+        case.note(now, "offer_withdrawn", SYSTEM, handler=handler)
 
     @staticmethod
     def _mine(case: Case, offer_id: UUID, actor: Actor) -> Offer | None:

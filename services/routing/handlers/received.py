@@ -28,7 +28,7 @@ class Reception:
         person = data.personal.get(data.customer.customer_id, Person())
         _take_customer(case, data.customer, person)
         case.reference, case.channel, case.source = data.reference, data.channel, data.source
-        case.received_at = data.received_at
+        case.received_at, case.value_at_stake = data.received_at, data.value_at_stake
         case.order_ref, case.product, case.wanted = data.order_ref or "", data.product or "", data.wanted or ""
         words = "\n".join(p for p in (person.subject, person.text, person.expected, *person.issues) if p)
         known = Known(data.customer.language, len(person.issues), data.value_at_stake, data.customer.complaints_12m)

@@ -14,9 +14,10 @@ from itertools import count, islice
 from random import Random
 from uuid import UUID
 
-from services.routing.matching import Waiting, match
+from services.routing.matching import match
 from services.routing.model import Handler
 from services.routing.policy import Policy
+from services.routing.waiting import Waiting
 
 from .scenario import Arrivals, Scenario, Service, Variant
 
@@ -60,11 +61,13 @@ class Tier:
 
 @dataclass
 class Outcome:
-    """One run: by tier, the busy share of the staff, and the longest that anybody waited."""
+    """One run: by tier, the busy share of the staff, the longest that anybody waited, and what chance brought."""
 
     tiers: dict[str, Tier]
     utilisation: float
     oldest: float
+    rate: float = 0.0  # arrivals per second and mean work in seconds, as chance had them
+    work: float = 0.0
 
     @property
     def everybody(self) -> Tier:
@@ -106,6 +109,7 @@ class Simulation:
         self._lines: dict[Arrivals, deque[_Customer]] = {kind: deque() for kind in variant.classes}
         self._busy: list[tuple[float, int, int]] = []  # (end of work, tie-break, handler)
         self._free = dict(enumerate(self.handlers))
+        self._loads = [0] * len(self.handlers)
         self._waiting = 0
         self._tie = count()
         self._worked = self._oldest = 0.0
@@ -121,10 +125,11 @@ class Simulation:
             self._lines[customer.kind].append(customer)
             self._waiting += 1
             self._serve(now)
+        came, all_ = now, self.scenario.warm_up + self.scenario.customers
         while self._busy:
             now = self._end_of_work()
         capacity = sum(h.capacity for h in self.handlers)
-        return Outcome(self.tiers, self._worked / (now * capacity), self._oldest)
+        return Outcome(self.tiers, self._worked / (now * capacity), self._oldest, all_ / came, self._worked / all_)
 
     def _customers(self) -> Iterator[_Customer]:
         kinds, shares = self.variant.classes, [kind.share for kind in self.variant.classes]
@@ -155,7 +160,8 @@ class Simulation:
     def _end_of_work(self) -> float:
         now, _, n = heapq.heappop(self._busy)
         handler = self.handlers[n]
-        self.handlers[n] = self._free[n] = replace(handler, load=handler.load - 1, idle_since=_moment(now))
+        self._loads[n] -= 1
+        self.handlers[n] = self._free[n] = replace(handler, load=self._loads[n], idle_since=_moment(now))
         self._serve(now)
         return now
 
@@ -166,7 +172,7 @@ class Simulation:
                 return
             places = {h.id: n for n, h in self._free.items()}
             views = [self._ordered(c, now) for c in heads]
-            chosen = match(views, list(self._free.values()), _moment(now), self.policy).assignments
+            chosen = match(views, list(self._free.values()), _moment(now), self.policy, explain=False).assignments
             if not chosen:
                 return
             by_id = {c.waiting.complaint_id: c for c in heads}
@@ -176,7 +182,7 @@ class Simulation:
     def _heads(self, now: float) -> list[_Customer]:
         """Of each line as many as could be served at once; within a line nobody overtakes but by being late."""
         heads: list[_Customer] = []
-        room = sum(h.capacity - h.load for h in self._free.values())
+        room = sum(h.capacity - self._loads[n] for n, h in self._free.items())
         for kind, line in self._lines.items():
             while line and line[0].gives_up <= now:
                 self._gave_up(line.popleft())
@@ -200,9 +206,11 @@ class Simulation:
         self._lines[customer.kind].remove(customer)
         self._waiting -= 1
         handler = self.handlers[n]
-        self.handlers[n] = self._free[n] = replace(handler, load=handler.load + 1)
-        if handler.load + 1 >= handler.capacity:
+        self._loads[n] += 1
+        if self._loads[n] >= handler.capacity:
             del self._free[n]
+        else:
+            self.handlers[n] = self._free[n] = replace(handler, load=self._loads[n])
         heapq.heappush(self._busy, (now + customer.work, next(self._tie), n))
         self._worked += customer.work
         if customer.number >= self.scenario.warm_up:

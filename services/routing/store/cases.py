@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from shared.base import sql
 
 from .. import states
 from .. import tables as t
-from ..matching import signature, waiting_of
 from ..model import Case, Mark
 from ..policy import Policy
+from ..waiting import Waiting, signature, waiting_of
 from . import attachments, enquiries, finding
 
 # The document is read and written as text: pydantic parses it faster than json and the dialect together.
@@ -39,6 +39,14 @@ _MARK = text(
     "FROM unnest(CAST(:ids AS text[]), CAST(:fresh AS boolean[]), CAST(:expired AS integer[])) "
     "AS u(id, fresh, expired) JOIN handler h USING (id)) AS n WHERE h.id = n.id"
 )
+# Until the mark is written: of two offers that expire at once in two replicas, one is the third. Pages lock nothing.
+_LOCK_EXPIRED = sql.Statement(
+    "SELECT CASE WHEN current_setting('transaction_read_only') = 'off' "
+    "THEN pg_advisory_xact_lock(hashtextextended('amends.routing.expired.' || id, 0)) END "
+    "FROM unnest(CAST(:ids AS text[])) AS u(id)"
+)
+_EXPIRED = sql.Statement("SELECT id, expired_in_row FROM handler WHERE id = ANY(CAST(:ids AS text[]))")
+SKEW = timedelta(minutes=1)  # between this machine's clock and the database's
 NEWS_SECONDS = 0.25
 
 
@@ -55,7 +63,17 @@ class Store:
         for row in await _LOAD.rows(tx, {"ids": ids}):
             found[row.complaint_id] = read = _CASE.validate_json(row.document)
             read.version = row.version
+        await self._missed(tx, found.values())
         return {i: found.get(i) or Case(i) for i in ids}
+
+    async def _missed(self, tx: AsyncConnection, cases: Iterable[Case]) -> None:
+        """How many offers in a row the handlers of overdue offers let expire; offers that expire together are one."""
+        now = datetime.now(UTC)
+        overdue = {c.offer.handler.id: c for c in cases if c.offer and c.offer.expires_at <= now + SKEW}
+        if overdue:
+            await _LOCK_EXPIRED.rows(tx, {"ids": sorted(overdue)})
+            for row in await _EXPIRED.rows(tx, {"ids": sorted(overdue)}):
+                overdue[row.id].pending.expired_in_row = row.expired_in_row
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
         """Write cases, what is new in their history, their offers, and what these say about handlers."""
@@ -69,6 +87,7 @@ class Store:
         await finding.keep(tx, [case for case in known if case.pending.renamed])
         await enquiries.keep(tx, known)
         await attachments.keep(tx, known)
+        await _met(tx, known)
         await self._mark(tx, [mark for case in known for mark in case.pending.marks])
         for case in known:
             case.pending.__init__()  # type: ignore[misc]
@@ -117,9 +136,10 @@ class Store:
             "waiting_since": case.waiting_since,
             "queued": queued,
             "busy": busy,
+            "weight": wanted.weight,
             "handler_id": holder.id if holder else None,
             "signature": signature(wanted, told=case.unroutable) if queued else "",
-            "wanted": _wanted(case) if queued else "{}",
+            "wanted": _wanted(case, wanted) if queued else "{}",
             "unroutable": case.unroutable,
             "lead_wanted": case.lead_wanted,
             "customer_name": case.name,
@@ -134,12 +154,22 @@ class Store:
         }
 
 
+async def _met(tx: AsyncConnection, cases: Iterable[Case]) -> None:
+    """Whoever is given a case knows its customer from then on."""
+    met = {m.customer_id: m for case in cases for m in case.pending.met}
+    rows = [
+        {**vars(met[i]), "class": "customer", "delete_after": None, "legal_hold": False}
+        for i in sorted(met, key=lambda i: i.int)  # one order, so that two transactions do not wait for each other
+    ]
+    await sql.upsert(tx, t.known_by, rows)
+
+
 def digits(phone: str) -> str:
     """A phone number's digits alone."""
     return "".join(c for c in phone if c.isdigit())
 
 
-def _wanted(case: Case) -> dict[str, Any]:
+def _wanted(case: Case, view: Waiting) -> dict[str, Any]:
     out = {h: until.isoformat() for h, until in case.exclusions.items()}
     return {
         "tier": case.served_as,
@@ -148,6 +178,9 @@ def _wanted(case: Case) -> dict[str, Any]:
         "excluded": out,
         "deciders": [*(case.deciders if case.stage == 2 else ()), *case.conflicts],
         "stage": case.stage,
+        "authority": view.authority,
+        "customer": case.customer_id,
+        "last": case.last_handler,
     }
 
 

@@ -14,7 +14,7 @@ from .. import tables as t
 from ..model import Handler, Presence, Shift
 
 _busy = (
-    select(t.case.c.handler_id, func.count().label("load"))
+    select(t.case.c.handler_id, func.sum(t.case.c.weight).label("load"))
     .where(t.case.c.busy)
     .group_by(t.case.c.handler_id)
     .subquery("busy")
@@ -32,7 +32,7 @@ HANDLERS = (
 )
 _NOW = text(
     "SELECT h.id, h.revision, h.presence, h.presence_since, h.given_at, "
-    "(SELECT count(*) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load, "
+    "(SELECT COALESCE(sum(weight), 0) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load, "
     "(SELECT count(*) FROM offer o WHERE o.state = 'open' AND o.handler_id = h.id) AS open_offers "
     "FROM handler h WHERE CAST(:ids AS text[]) IS NULL OR h.id = ANY(:ids) ORDER BY h.id"
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))

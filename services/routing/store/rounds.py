@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,29 +14,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.base import sql
 
 from .. import tables as t
-from ..matching import Explanation, Waiting, asked
+from ..matching import Explanation
 from ..policy import Policy
+from ..waiting import Authority, Waiting, asked
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
+_KNOWN = (
+    "LEFT JOIN known_by k ON k.customer_id = CAST(w.wanted->>'customer' AS uuid) "
+    "AND k.at > now() - make_interval(secs => :known)"
+)
 # The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
 _WAITING = text(
     "WITH RECURSIVE s AS ("
     "(SELECT signature FROM case_file WHERE queued ORDER BY signature LIMIT 1) UNION ALL "
     "SELECT (SELECT c.signature FROM case_file c WHERE c.queued AND c.signature > s.signature "
     "ORDER BY c.signature LIMIT 1) FROM s WHERE s.signature IS NOT NULL) "
-    "SELECT w.*, now() AS now FROM s CROSS JOIN LATERAL ("
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, wanted, unroutable "
+    "SELECT w.*, k.handler_id AS known_by, k.at AS known_at, now() AS now FROM s CROSS JOIN LATERAL ("
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, weight, wanted, unroutable "
     "FROM case_file c WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
-    "WHERE s.signature IS NOT NULL"
+    f"{_KNOWN} WHERE s.signature IS NOT NULL"
 ).columns(wanted=JSONB)
 _ONE = text(
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, wanted, unroutable, now() AS now "
-    "FROM case_file WHERE complaint_id = :id AND queued"
+    "SELECT w.complaint_id, w.version, w.rank, w.order_at, w.waiting_since, w.tier, w.kind, w.queue, w.weight, "
+    "w.wanted, w.unroutable, k.handler_id AS known_by, k.at AS known_at, now() AS now "
+    f"FROM case_file w {_KNOWN} WHERE w.complaint_id = :id AND w.queued"
 ).columns(wanted=JSONB)
 _FREE = text(
-    "SELECT count(*) FROM handler h LEFT JOIN (SELECT handler_id, count(*) AS n FROM case_file WHERE busy "
+    "SELECT count(*) FROM handler h LEFT JOIN (SELECT handler_id, sum(weight) AS n FROM case_file WHERE busy "
     "GROUP BY handler_id) b ON b.handler_id = h.id WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
 )
+_BACKLOG = text("SELECT count(*) FROM (SELECT 1 FROM case_file WHERE queued LIMIT :most) AS seen")
 _LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
     bindparam("ids", type_=ARRAY(Text))
 )
@@ -60,14 +68,23 @@ async def anyone_free(tx: AsyncConnection) -> bool:
 
 async def waiting(tx: AsyncConnection, policy: Policy) -> list[Looked]:
     """The first waiting cases of each requirement."""
-    rows = await tx.execute(_WAITING, {"k": policy.candidates_per_signature})
+    rows = await tx.execute(_WAITING, {"k": policy.candidates_per_signature, "known": _known(policy)})
     return [_looked(row, policy) for row in rows]
 
 
 async def waiting_one(tx: AsyncConnection, complaint_id: UUID, policy: Policy) -> Looked | None:
     """One waiting case; None when it does not wait."""
-    row = (await tx.execute(_ONE, {"id": complaint_id})).one_or_none()
+    row = (await tx.execute(_ONE, {"id": complaint_id, "known": _known(policy)})).one_or_none()
     return _looked(row, policy) if row else None
+
+
+def _known(policy: Policy) -> float:
+    return policy.stickiness.days * 86400
+
+
+async def backlog(tx: AsyncConnection, most: int) -> int:
+    """How many cases wait, counted up to `most`."""
+    return int((await tx.execute(_BACKLOG, {"most": most})).scalar_one())
 
 
 def _looked(row: Any, policy: Policy) -> Looked:
@@ -84,8 +101,18 @@ def _looked(row: Any, policy: Policy) -> Looked:
         skills=tuple((s, m) for s, m in wanted["skills"]),
         excluded=frozenset(out.union(wanted["deciders"])),
         offer=asked(row.kind, wanted.get("stage", 1), row.queue, policy),
+        weight=row.weight,
+        authority=_authority(wanted.get("authority")),
+        last=row.known_by or wanted.get("last"),
+        last_at=row.known_at,
     )
     return Looked(view, row.unroutable, row.now)
+
+
+def _authority(wanted: list[str | None] | None) -> Authority | None:
+    if not wanted or not wanted[0]:
+        return None
+    return wanted[0], Decimal(wanted[1]) if wanted[1] else None
 
 
 async def lock_handlers(tx: AsyncConnection, ids: Sequence[str]) -> None:

@@ -20,9 +20,10 @@ _OPEN = text(
     "ELSE 'older' END AS age, count(*) AS n, min(waiting_since) AS since "
     "FROM case_file WHERE state = ANY(CAST(:states AS text[])) AND kind = 'complaint' GROUP BY 1, 2, 3"
 )
+_UNROUTABLE = text("SELECT queue, count(*) AS n FROM case_file WHERE unroutable AND queued GROUP BY queue")
 _PEOPLE = text(
     "SELECT presence, count(*) AS n, COALESCE(sum(capacity) FILTER (WHERE presence NOT IN ('away', 'break')), 0) "
-    "AS present, (SELECT count(*) FROM case_file WHERE busy) AS taken FROM handler GROUP BY presence"
+    "AS present, (SELECT COALESCE(sum(weight), 0) FROM case_file WHERE busy) AS taken FROM handler GROUP BY presence"
 )
 
 
@@ -36,10 +37,12 @@ async def read(tx: AsyncConnection) -> Iterable[Sample]:
         opened[key] = opened.get(key, 0) + row.n
         if stage == "unassigned" and row.since:
             oldest[row.tier] = min(oldest.get(row.tier, float("inf")), stamp(row.since))
+    stuck = (await tx.execute(_UNROUTABLE)).all()
     people = (await tx.execute(_PEOPLE)).all()
     return [
         *(m.OPEN_CASES.at(n, *key) for key, n in opened.items()),
         *(m.OLDEST_UNASSIGNED.at(at, tier) for tier, at in oldest.items()),
+        *(m.UNROUTABLE.at(row.n, row.queue) for row in stuck),
         *(m.HANDLERS.at(row.n, row.presence) for row in people),
         m.PLACES.at(sum(row.present for row in people), "present"),
         m.PLACES.at(max((row.taken for row in people), default=0), "taken"),
@@ -51,8 +54,8 @@ def _yes(value: object) -> str:
 
 
 FIGURES = Figures(
-    totals=(m.DECISIONS, m.SECOND_LOOKS, m.RESOLVED, m.CONTACTS, m.CLOSED, m.REOPENED, m.OFFERS),
-    states=(m.OPEN_CASES, m.OLDEST_UNASSIGNED, m.HANDLERS, m.PLACES),
+    totals=(m.DECISIONS, m.SECOND_LOOKS, m.RESOLVED, m.CONTACTS, m.CLOSED, m.REOPENED, m.OFFERS, m.OFFERS_BY_CAUSE),
+    states=(m.OPEN_CASES, m.OLDEST_UNASSIGNED, m.UNROUTABLE, m.HANDLERS, m.PLACES),
     read=read,
     tally={
         r.ComplaintDecided: lambda e, _: (m.DECISIONS.add(e.overall, str(min(e.stage, 2))),),

@@ -19,6 +19,8 @@ _SUMMARY = (
     _c.document["cause"].astext.label("cause"), _c.document["warnings"].label("warnings"),
     _c.document["unanswered_since"].astext.label("unanswered_since"),
 )  # fmt: skip
+# The lead alone may decline it: T0, T1 (ranks 0 and 1), or vulnerable.
+_GUARDED = or_(_c.rank < 2, func.coalesce(_c.document["vulnerable"].as_boolean(), False)).label("guarded")
 
 
 async def cases(
@@ -29,6 +31,7 @@ async def cases(
     handler: str | None = None,
     queue: str | None = None,
     for_lead: bool = False,
+    unroutable: bool = False,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Summaries in the order of work: rank, then the deadline. `q`: see finding.py. Raises TooShort."""
@@ -39,6 +42,8 @@ async def cases(
         query = query.where(_c.handler_id == handler)
     if queue:
         query = query.where(_c.queue == queue)
+    if unroutable:
+        query = query.where(_c.unroutable, _c.queued)
     if for_lead:
         query = query.where(or_(_c.lead_wanted.is_not(None), _c.unroutable), _c.state.not_in(states.ENDED))
     if q:
@@ -61,7 +66,7 @@ async def offers(tx: AsyncConnection, complaint_id: UUID) -> list[dict[str, Any]
 async def open_offers(tx: AsyncConnection, handler_id: str) -> list[dict[str, Any]]:
     """What is offered to a handler now, with what he has to know to decide."""
     query = (
-        select(_o.offer_id, _o.made_at, _o.expires_at, *_SUMMARY)
+        select(_o.offer_id, _o.made_at, _o.expires_at, *_SUMMARY, _GUARDED)
         .join_from(t.offer, t.case, _o.complaint_id == _c.complaint_id)
         .where(_o.handler_id == handler_id, _o.state == "open", _o.expires_at > func.now())
         .order_by(_o.expires_at)
