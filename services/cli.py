@@ -14,6 +14,10 @@ COMMANDS = {
     "parked": ("shared.spine.cli:parked", "list, show and release events that could not be handled"),
     "lost": ("shared.spine.cli:lost", "after a restore: what the topic knows and a service has forgotten"),
     "services": ("shared.spine.cli:services", "what each service consumes, decides and emits"),
+    "people": (
+        "services.routing.cli_people:people",
+        "accounts of people who sign in, sessions, shifts, teams",
+    ),
     "channel": ("services.intake.cli_hooks:channel", "keys of the channels that call REST"),
     "reconcile": ("services.intake.cli:reconcile", "seen = accepted + duplicate + not a complaint + quarantined + gap"),
     "mail": ("services.intake.cli_mail:mails", "look at mail that began nothing: spam, quarantine, automatic answers"),

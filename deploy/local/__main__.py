@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -26,6 +26,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The embedded
 @app.command()
 def run() -> None:
     """Start everything, send the sample complaints, and stay until Ctrl-C."""
+    from deploy.local import passwords
     from deploy.local.demo.story import GATEWAY
     from deploy.local.staff import come_on_shift
 
@@ -39,8 +40,10 @@ def run() -> None:
                 stack.supervise()
                 with step("handlers on shift"):
                     come_on_shift(stack)
+                with step("accounts"):
+                    signs_in = passwords.provide(stack)
                 say(f"Ready after {time.monotonic() - began:.1f} s.")
-                show(addresses(stack))
+                show(addresses(stack, signs_in))
                 send_samples(stack)
                 Summary(stack).show_until_interrupted()
         except KeyboardInterrupt:
@@ -119,12 +122,13 @@ def port_base(default: int | None) -> int | None:
     return int(given)
 
 
-def addresses(stack: Stack) -> str:
+def addresses(stack: Stack, signs_in: Mapping[str, str]) -> str:
     """Where everything is, and who may do what."""
     urls = stack.urls
     lines = [
         f"  complaint form   {urls['intake']}/complain",
-        f"  desk             {urls['routing']}/desk",
+        f"  desk             {urls['routing']}/desk, and once there also {urls['intake']}/agent",
+        *(f"    sign in as     {name:<12} {password}" for name, password in signs_in.items()),
         f"  clocks           {urls['escalation']}/openapi.json",
         f"  letters          {urls['notifier']}/letters/gallery (signed in at the desk)",
         f"  caught mails     {stack.mail_url or 'none: AMENDS_SMTP_URL is used'}",

@@ -151,8 +151,9 @@ def run(
     env: Mapping[str, str] | None = None,
     account: Account = Account(),
     timeout: float = 120.0,
+    given: str = "",
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a short program to its end, whatever its exit code; output is captured as text.
+    """Run a short program to its end, whatever its exit code; output is captured as text, `given` is its input.
 
     Raises StackError after `timeout` seconds.
     """
@@ -163,7 +164,7 @@ def run(
             cwd=ROOT,
             text=True,
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=given,
             timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:

@@ -66,6 +66,7 @@ class Surroundings:
             "AMENDS_TOKEN_KEY": self.keys.token_key,
             "AMENDS_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "AMENDS_PUBLIC_URL": self.environ.get("AMENDS_PUBLIC_URL") or self.url("intake"),
+            "AMENDS_DESK_URL": self.environ.get("AMENDS_DESK_URL") or self.url("routing"),
             "AMENDS_LOG_FORMAT": self.environ.get("AMENDS_LOG_FORMAT") or "json",
             "PYTHONPATH": str(ROOT),
         }
@@ -103,9 +104,9 @@ def database_url(admin_url: str, service: str, secrets: Keys) -> str:
     return urlunsplit(parts._replace(netloc=f"amends_{service}:{password}@{host}"))
 
 
-def amends(arguments: Sequence[str], env: Mapping[str, str]) -> str:
-    """Run `amends …` and give what it printed. Raises StackError with its last line when it fails."""
-    return checked(f"`amends {' '.join(arguments[:2])}`", run([str(AMENDS), *arguments], env=env))
+def amends(arguments: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
+    """Run `amends …` and give what it printed; `given` is its input. Raises StackError with its last line."""
+    return checked(f"`amends {' '.join(arguments[:2])}`", run([str(AMENDS), *arguments], env=env, given=given))
 
 
 def _is_ready(url: str) -> bool:

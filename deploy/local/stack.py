@@ -172,9 +172,10 @@ class Stack:
         """The log file of a process."""
         return self.run_dir / "logs" / f"{name}.log"
 
-    def amends(self, *arguments: str, service: str = "intake") -> str:
+    def amends(self, *arguments: str, service: str = "intake", given: str = "") -> str:
         """Run `amends …` with the settings of `service`; gives what it printed. Raises StackError when it fails."""
-        return services.amends(arguments, self._surroundings().for_command(service) | self.extra_env[service])
+        environment = self._surroundings().for_command(service) | self.extra_env[service]
+        return services.amends(arguments, environment, given)
 
     def _prepare_run_dir(self) -> None:
         self._claim()

@@ -9,6 +9,7 @@ from shared.base.errors import Refused
 from shared.base.loops import Loop
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
+from shared.base.sessions import AskRouting
 from shared.base.web import web_app
 from shared.calendars import CalendarError, Calendars, load_calendars
 from shared.deliver.http import Poster, networks
@@ -90,8 +91,9 @@ def build(settings: Settings) -> Service:
     web = web_app(
         "escalation",
         api.routers(spine, store, Commands(book)),
-        auth=Authenticator(*settings.token_keys),
+        auth=Authenticator(*settings.token_keys, confirm=AskRouting(settings.routing_url)),
         ready=spine.ready,
+        desk_url=settings.desk_url,
     )
     poster = Poster(allowed=networks(settings.on_call_networks))
 

@@ -6,6 +6,7 @@ from functools import partial
 from shared.base.loops import Loop
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
+from shared.base.sessions import AskRouting
 from shared.base.web import web_app
 from shared.deliver import signing
 from shared.deliver.http import Poster, networks
@@ -113,8 +114,9 @@ def build(settings: Settings) -> Service:
             agent.router(desk, site),
             links.router(desk, site, linker),
         ],
-        auth=Authenticator(*settings.token_keys, lookup=keys.lookup),
+        auth=Authenticator(*settings.token_keys, lookup=keys.lookup, confirm=AskRouting(settings.routing_url)),
         ready=spine.ready,
+        desk_url=settings.desk_url,
         routes=[complaints.route(desk)],
         body_limit=settings.max_body,
         larger_bodies={"/v1/emails": settings.max_mail, **{f"/{page}": FORM_BODY for page in (*FORMS, "track/")}},

@@ -8,6 +8,7 @@ from shared.base.errors import Refused
 from shared.base.loops import Loop, LoopControl
 from shared.base.runtime import Service
 from shared.base.security import Authenticator
+from shared.base.sessions import AskRouting
 from shared.base.web import web_app
 from shared.deliver.http import Forbidden, Poster, checked_url, networks
 from shared.deliver.smtp import BadUrl, Pool, server
@@ -152,8 +153,9 @@ def build(settings: Settings) -> Service:
     web = web_app(
         "notifier",
         api.routers(spine, reading, debts, writer, rules, shelf, paper),
-        auth=Authenticator(*settings.token_keys),
+        auth=Authenticator(*settings.token_keys, confirm=AskRouting(settings.routing_url)),
         ready=spine.ready,
+        desk_url=settings.desk_url,
     )
     loops = [*spine.loops(), *sender.loops(), Loop("templates", take_up)]
     return Service("notifier", settings, web, loops, spine.opened, closed)

@@ -9,13 +9,14 @@ from shared.base.web import web_app
 from shared.spine.spine import Spine
 
 from . import policy as policies
+from .accounts import Accounts
 from .api import attachments, routers
 from .api.base import Desk
 from .cause_model import CauseModel
 from .handlers import Ending, Offers, event_handlers, timer_handler
 from .rounds import Rounds
 from .settings import Settings
-from .store import Store
+from .store import Store, replies
 from .store.standing import FIGURES
 from .triage import Triage, load_rules
 
@@ -36,9 +37,20 @@ def build(settings: Settings) -> Service:
         on_timer=timer_handler(policy),
         figures=FIGURES,
     )
+
+    async def opened() -> None:
+        await spine.opened()
+
+        async def ship() -> None:
+            async with spine.db.transaction() as tx:
+                await replies.ship(tx)
+
+        await spine.db.retrying(ship, tries=10)
+
     rounds = Rounds(spine, store, policy)
-    desk = Desk(spine, store, policy, offers, Ending(policy), wake=rounds.wake)
-    auth = Authenticator(*settings.token_keys)
+    accounts = Accounts(spine.db, settings.token_key.get_secret_value(), settings.session_hours)
+    desk = Desk(spine, store, policy, offers, Ending(policy), wake=rounds.wake, settings=settings, accounts=accounts)
+    auth = Authenticator(*settings.token_keys, confirm=accounts.confirm)
     return Service(
         name="routing",
         settings=settings,
@@ -48,8 +60,9 @@ def build(settings: Settings) -> Service:
             auth=auth,
             ready=spine.ready,
             larger_bodies={attachments.PATH: attachments.LIMIT},
+            desk_url=settings.desk_url or "",
         ),
         loops=[*spine.loops(), Loop("rounds", rounds.run)],
-        opened=spine.opened,
+        opened=opened,
         closed=spine.closed,
     )

@@ -1,6 +1,6 @@
 """The desk's words in Chinese and English: labels, states, history lines, lengths of time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -147,8 +147,10 @@ class _Blank(dict[str, Any]):
 
 @lru_cache
 def _labels() -> Mapping[str, list[str]]:
-    text = (files("services.routing") / "data" / "desk.yaml").read_text("utf-8")
-    found: Mapping[str, list[str]] = yaml.load(text, Loader=yaml.BaseLoader)
+    found: dict[str, list[str]] = {}
+    for name in ("desk.yaml", "people.yaml"):
+        text = (files("services.routing") / "data" / name).read_text("utf-8")
+        found |= yaml.load(text, Loader=yaml.BaseLoader)
     return found
 
 
@@ -213,6 +215,25 @@ class Words:
         if minutes >= 60:
             return f"{minutes // 60}{units[1]}" + (f" {minutes % 60}{units[2]}" if minutes % 60 else "")
         return f"{minutes}{units[2]}" if minutes else units[3]
+
+    def reply_cause(self, name: str) -> str:
+        """A cause of the reply library."""
+        return self.t("any_cause") if name == "any" else self.cause(name)
+
+    def owner(self, name: str) -> str:
+        """Who answers for a reply."""
+        return self.t("house") if name == "house" else name
+
+    def share(self, n: int, of: int) -> str:
+        """A number of all, and what share that is."""
+        return self.t("share", n=n, of=of, percent=round(100 * n / of) if of else 0)
+
+    def days(self, days: Sequence[int]) -> str:
+        """ISO weekdays, in short."""
+        names = self.t("weekdays")
+        if self.language == "zh":
+            return "周" + "".join(names[d - 1] for d in days)
+        return " ".join(names.split()[d - 1] for d in days)
 
     def short(self, at: datetime) -> str:
         """A day and time within the year, as a list shows them."""

@@ -1,7 +1,7 @@
 """What routing knows of one complaint, and of the people who work."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -308,11 +308,29 @@ class Case:
 
 @dataclass(frozen=True)
 class Shift:
-    """Working time on given ISO weekdays (1 Monday - 7 Sunday), HH:MM in the handler's zone; may cross midnight."""
+    """Working time on given ISO weekdays (1 Monday - 7 Sunday), HH:MM in the handler's zone; may cross midnight.
+
+    `first` and `last` are the ISO dates between which it is worked, both included; empty: always.
+    """
 
     days: tuple[int, ...]
     start: str
     end: str
+    first: str = ""
+    last: str = ""
+
+    def begins_on(self, day: date, weekdays: frozenset[int]) -> bool:
+        """Whether this shift begins on a day that counts as these ISO weekdays; one on a single date always does."""
+        if self.first and self.first == self.last:
+            return self.first == day.isoformat()
+        if weekdays.isdisjoint(self.days):
+            return False
+        return (not self.first or self.first <= day.isoformat()) and (not self.last or day.isoformat() <= self.last)
+
+    def document(self) -> dict[str, Any]:
+        """As it is stored and told."""
+        between = {"from": self.first, "until": self.last}
+        return {"days": self.days, "start": self.start, "end": self.end} | {k: v for k, v in between.items() if v}
 
 
 @dataclass(frozen=True)

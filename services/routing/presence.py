@@ -19,13 +19,14 @@ def absent(handler: Handler, now: datetime) -> str:
         return f"presence:{handler.presence}"
     if not handler.shifts:
         return ""
-    local = now.astimezone(_zone(handler.zone))
+    local = now.astimezone(zone_of(handler.zone))
     minute = local.replace(second=0, microsecond=0, tzinfo=None, fold=0)
     return _off(handler.shifts, handler.calendar, minute)
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """A handler's zone; UTC when its name means nothing (any more)."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -35,27 +36,28 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=1024)  # a round asks for everybody, and few have a plan of their own
 def _off(shifts: tuple[Shift, ...], calendar: str, local: datetime) -> str:
     today, yesterday = _days(calendar, local.date()), _days(calendar, local.date() - timedelta(days=1))
-    if _covers(shifts, f"{local:%H:%M}", today, yesterday):
+    if _covers(shifts, local, today, yesterday):
         return ""
     planned, before = local.isoweekday(), (local - timedelta(days=1)).isoweekday()
-    usual = _covers(shifts, f"{local:%H:%M}", frozenset({planned}), frozenset({before}))
+    usual = _covers(shifts, local, frozenset({planned}), frozenset({before}))
     return "holiday" if usual else "off_shift"
 
 
 def on_shift(shifts: Iterable[Shift], zone: str, now: datetime, calendar: str = "always") -> bool:
     """Whether the time falls into one of the shifts; without shifts it always does. A shift may cross midnight."""
     planned = tuple(shifts)
-    local = now.astimezone(_zone(zone)).replace(second=0, microsecond=0, tzinfo=None, fold=0)
+    local = now.astimezone(zone_of(zone)).replace(second=0, microsecond=0, tzinfo=None, fold=0)
     return not planned or not _off(planned, calendar, local)
 
 
-def _covers(shifts: Iterable[Shift], clock: str, today: frozenset[int], yesterday: frozenset[int]) -> bool:
+def _covers(shifts: Iterable[Shift], local: datetime, today: frozenset[int], yesterday: frozenset[int]) -> bool:
+    clock, day = f"{local:%H:%M}", local.date()
     for shift in shifts:
         if shift.start <= shift.end:
-            if shift.start <= clock < shift.end and not today.isdisjoint(shift.days):
+            if shift.start <= clock < shift.end and shift.begins_on(day, today):
                 return True
-        elif (clock >= shift.start and not today.isdisjoint(shift.days)) or (
-            clock < shift.end and not yesterday.isdisjoint(shift.days)
+        elif (clock >= shift.start and shift.begins_on(day, today)) or (
+            clock < shift.end and shift.begins_on(day - timedelta(days=1), yesterday)
         ):
             return True
     return False

@@ -161,3 +161,83 @@ explanation = Table(
     Column("outcome", Text, nullable=False),
     Column("document", JSONB, nullable=False),
 )
+# Who may sign in. `subject`: issuer and subject of an identity provider; without a password only that one signs in.
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("password", Text),
+    Column("subject", Text, unique=True),
+    Column("made_at", _time, nullable=False),
+    Column("changed_at", _time, nullable=False),
+    Column("disabled_at", _time),
+)
+# One row per sign-in, kept for a month after its end. `ended_by`: the person, or who disabled the account.
+session = Table(
+    "session",
+    metadata,
+    Column("session_id", UUID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("made_at", _time, nullable=False),
+    Column("ends_at", _time, nullable=False),
+    Column("ended_at", _time),
+    Column("ended_by", Text),
+)
+# Tries to sign in that failed or are under way; of the name only a hash, for people type passwords there too.
+attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("name_hash", LargeBinary, primary_key=True),
+    Column("at", _time, primary_key=True),
+)
+# The reply library, and every version of every reply.
+reply = Table(
+    "reply",
+    metadata,
+    Column("reply_id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("changed_at", _time, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+reply_version = Table(
+    "reply_version",
+    metadata,
+    Column("reply_id", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("at", _time, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+)
+# Who leads whom: for ability sheets, which only the two of them see.
+team = Table(
+    "team",
+    metadata,
+    Column("handler_id", Text, primary_key=True),
+    Column("lead", Text, nullable=False),
+)
+# How a handler and his lead see his abilities in a quarter: behaviour → 1-5.
+ability = Table(
+    "ability_sheet",
+    metadata,
+    Column("handler_id", Text, primary_key=True),
+    Column("quarter", Text, primary_key=True),
+    Column("side", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("at", _time, nullable=False),
+    Column("scores", JSONB, nullable=False),
+    Column("words", Text, nullable=False),
+)

@@ -56,6 +56,8 @@ class ServiceSettings(KafkaAccess):
         None, min_length=32, description="The key before that one: what it signed stays good as long as it stands here"
     )
     public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
+    routing_url: str | None = Field(None, description="Where routing answers: it knows whether a sign-in is still good")
+    desk_url: str | None = Field(None, description="Where people reach the desk, to sign in for every page")
     time_zones: dict[str, str] = Field(
         {"zh": "Asia/Shanghai", "en": "Europe/London"},
         description="JSON: the zone in which people who read a language are told times",

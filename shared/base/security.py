@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, get_args
 
@@ -26,29 +26,38 @@ class Caller:
     name: str
     role: Role
     scopes: frozenset[str] = frozenset()
+    session: str = ""  # the id of a person's sign-in; empty for tokens that were issued by hand
+    since: float = field(default=0.0, compare=False)  # when the token was signed, Unix time
 
 
 Lookup = Callable[[str], Awaitable[Caller | None]]
+Confirm = Callable[[Caller, str], Awaitable[Caller | None]]
 
 
 class Authenticator:
-    """Turns a bearer token into a Caller: tokens that one of `keys` signed, then the service's own `lookup`."""
+    """Turns a bearer token into a Caller: tokens that one of `keys` signed, then the service's own `lookup`.
 
-    def __init__(self, *keys: str, lookup: Lookup | None = None) -> None:
-        self._keys, self._lookup = keys, lookup
+    A token that belongs to a session counts only as long as `confirm` says so; without it such tokens are refused.
+    """
+
+    def __init__(self, *keys: str, lookup: Lookup | None = None, confirm: Confirm | None = None) -> None:
+        self._keys, self._lookup, self._confirm = keys, lookup, confirm
 
     async def caller(self, token: str) -> Caller | None:
         """The caller, or None when the token is not valid (any more)."""
-        if token.count(".") == 2:
-            return next(filter(None, (verify(token, key) for key in self._keys)), None)
-        return await self._lookup(token) if self._lookup else None
+        if token.count(".") != 2:
+            return await self._lookup(token) if self._lookup else None
+        known = next(filter(None, (verify(token, key) for key in self._keys)), None)
+        if known is None or not known.session:
+            return known
+        return await self._confirm(known, token) if self._confirm else None
 
 
-def issue(key: str, *, name: str, role: Role, scopes: Sequence[str] = (), days: float = 365) -> str:
+def issue(key: str, *, name: str, role: Role, scopes: Sequence[str] = (), days: float = 365, session: str = "") -> str:
     """A signed bearer token. `name` is the actor's id: a handler's token carries the handler's id."""
     now = datetime.now(UTC)
     claims = {"sub": name, "role": role, "scope": " ".join(scopes), "iat": now, "exp": now + timedelta(days=days)}
-    return jwt.encode(claims, key, algorithm=ALGORITHM)
+    return jwt.encode(claims | ({"sid": session} if session else {}), key, algorithm=ALGORITHM)
 
 
 def verify(token: str, key: str) -> Caller | None:
@@ -59,7 +68,8 @@ def verify(token: str, key: str) -> Caller | None:
         return None
     if claims["role"] not in ROLES:
         return None
-    return Caller(claims["sub"], claims["role"], frozenset(str(claims.get("scope", "")).split()))
+    scopes = frozenset(str(claims.get("scope", "")).split())
+    return Caller(claims["sub"], claims["role"], scopes, str(claims.get("sid", "")), float(claims.get("iat", 0)))
 
 
 def key_hash(key: str) -> bytes:

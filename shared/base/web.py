@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,8 +53,12 @@ def invalid(problem: ValidationError) -> Problem:
     return Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(errors))
 
 
-async def _on_problem(_: Request, error: Exception) -> Response:
+async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    sign_in = request.app.state.sign_in
+    if error.status == 401 and sign_in and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        # Somebody opened a page in a browser: they sign in, and come back.
+        return RedirectResponse(f"{sign_in}?{urlencode({'next': str(request.url)})}", 303)
     return problem_response(error)
 
 
@@ -225,10 +230,12 @@ def web_app(
     body_limit: int = 2 << 20,
     larger_bodies: Mapping[str, int] = MappingProxyType({}),
     trouble: Trouble | None = None,
+    desk_url: str | None = None,
 ) -> FastAPI:
     """A service's application. `ready` gives None or why not; `routes` are plain Starlette routes for hot paths.
 
-    `trouble` shows people what is refused before a route is reached.
+    `trouble` shows people what is refused before a route is reached. `desk_url`: where people sign in who open a page
+    without having done so.
     """
 
     async def on_http(request: Request, error: Exception) -> Response:
@@ -254,6 +261,7 @@ def web_app(
         exception_handlers=on_error,
     )
     app.state.auth, app.state.ready = auth, ready
+    app.state.sign_in = f"{desk_url.rstrip('/')}/desk/sign-in" if desk_url is not None else None
     app.router.routes.extend(routes)
     for path, endpoint in (("/healthz", _healthz), ("/readyz", _readyz), ("/metrics", _metrics)):
         app.router.routes.append(Route(path, endpoint, methods=["GET"]))

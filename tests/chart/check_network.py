@@ -75,6 +75,7 @@ OUTSIDE = [
     End("mail", address="10.30.2.25"),
     End("pager", address="10.30.4.9"),
     End("webhooks", address="10.30.5.20"),
+    End("identity provider", address="10.30.3.44"),
     End("collector", address="10.40.0.1"),
     End("office", address="10.20.0.1"),
     End("guest network", address="10.20.99.1"),
@@ -122,6 +123,9 @@ def expected() -> set[tuple[str, str, int, str]]:
     found |= {("notifier", "mail", 587, "TCP"), ("intake", "escalation", 8000, "TCP")}
     found |= {("escalation", "pager", 443, "TCP")}
     found |= {("intake", "webhooks", 443, "TCP"), ("notifier", "webhooks", 443, "TCP")}
+    found.add(("routing", "identity provider", 443, "TCP"))
+    # Whether a person's sign-in is still good, routing alone knows.
+    found |= {(service, "routing", 8000, "TCP") for service in SERVICES if service != "routing"}
     for service in SERVICES:
         found |= {
             ("test", service, 8000, "TCP"),

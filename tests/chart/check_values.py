@@ -21,6 +21,7 @@ PEERS = [{"ipBlock": {"cidr": "10.99.0.0/16"}}]
 CHANGES: dict[str, Any] = {
     "deploymentId": "another",
     "publicUrl": "https://another.example.com",
+    "deskUrl": "https://another.example.com",
     "nameOverride": "another",
     "fullnameOverride": "another",
     "image.digest": "sha256:" + "a" * 64,

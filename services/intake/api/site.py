@@ -55,7 +55,9 @@ class Site:
 
     def render(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """A page in the reader's language."""
-        return self.pages.response(request, name, {"t": timeline, **values}, status=status)
+        here = f"{self.desk.settings.public_url.rstrip('/')}{request.url.path}"
+        shared = {"t": timeline, "desk_url": self.desk.settings.desk_url, "here": here}
+        return self.pages.response(request, name, {**shared, **values}, status=status)
 
     def trouble(self, request: Request, problem: Problem) -> Response:
         """Why there is no page: customers do not read JSON."""

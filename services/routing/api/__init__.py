@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from . import attachments, cases, people, work
+from . import abilities, attachments, cases, people, replies, replypages, shifts, signin, work
 from . import desk as pages
 from .base import Desk
 
 
 def routers(desk: Desk) -> Sequence[APIRouter]:
     """All routes of routing."""
-    return (
-        people.router(desk), cases.router(desk), work.router(desk), attachments.router(desk), pages.router(desk),
-    )  # fmt: skip
+    parts = (people, cases, work, attachments, signin, shifts, abilities, replies, replypages, pages)
+    return tuple(part.router(desk) for part in parts)
 
 
 __all__ = ["routers"]

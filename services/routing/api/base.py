@@ -14,10 +14,12 @@ from shared.base.security import Role, caller
 from shared.spine.effects import Effect
 from shared.spine.spine import Spine
 
+from ..accounts import Accounts
 from ..handlers import Ending, Offers
 from ..handlers.flow import Actor, Unchanged
 from ..model import Case, Handler, Presence
 from ..policy import Policy
+from ..settings import Settings
 from ..store import Store, offers, people
 
 READERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "service")
@@ -36,6 +38,8 @@ class Desk:
     offers: Offers
     ending: Ending
     wake: Callable[[], None]  # starts a round: somebody came, or may do more than before
+    settings: Settings
+    accounts: Accounts
 
     async def actor(self, request: Request) -> Actor:
         """Who acts, with their entry in the staff list."""

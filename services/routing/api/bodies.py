@@ -13,11 +13,18 @@ from .fields import Amount, AnyCause, Body, Command, Currency, Day, Id, Short, c
 
 
 class ShiftIn(Body):
-    """ISO weekdays (1 Monday - 7 Sunday) and HH:MM in the handler's zone; may cross midnight."""
+    """ISO weekdays (1 Monday - 7 Sunday) and HH:MM in the handler's zone; may cross midnight. `from` and `until`: the
+    days between which it is worked."""
 
     days: Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=1, max_length=7)]
     start: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     end: Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+    first: Day | None = Field(None, alias="from")
+    last: Day | None = Field(None, alias="until")
+
+    def shift(self) -> Shift:
+        """The model."""
+        return Shift(tuple(self.days), self.start, self.end, str(self.first or ""), str(self.last or ""))
 
 
 class HandlerIn(Body):
@@ -66,7 +73,7 @@ class HandlerIn(Body):
             permissions=frozenset(self.permissions),
             calendar=self.calendar,
             zone=self.zone,
-            shifts=tuple(Shift(tuple(s.days), s.start, s.end) for s in self.shifts),
+            shifts=tuple(s.shift() for s in self.shifts),
         )
 
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shared.base.errors import Problem
 from shared.base.pages import Pages, preferred_language
-from shared.base.security import COOKIE, allow, authorize, public
+from shared.base.security import allow, authorize, public
 
 from .. import states
 from ..desk_words import Words
@@ -21,13 +21,13 @@ from ..handlers import commands
 from ..handlers.flow import Actor
 from ..model import Presence
 from ..store import views
-from . import deskforms, deskviews
+from . import deskforms, deskviews, signforms
 from .base import WORKERS, Desk
 from .work import Work
 
 LANGUAGE = "amends_lang"
 PRESENCES: tuple[Presence, ...] = ("available", "on_call", "wrap_up", "break", "away")
-_ASSETS = {"desk.css": "text/css", "desk.js": "text/javascript"}
+_ASSETS = {"desk.css": "text/css", "desk.js": "text/javascript", "replies.js": "text/javascript"}
 
 
 @allow(*WORKERS)
@@ -59,8 +59,8 @@ class DeskPages:
             answer.set_cookie(LANGUAGE, language, max_age=31_536_000, httponly=True, samesite="strict")
         return answer
 
-    def sign_in(self, request: Request, *, status: int = 200, wrong: bool = False) -> HTMLResponse:
-        return self.page(request, "sign_in", None, status, wrong=wrong)
+    def sign_in(self, request: Request) -> HTMLResponse:
+        return self.page(request, "sign_in", None, wrong="", **signforms.view(request, self.desk.settings))
 
     async def home(self, request: Request, actor: Actor, template: str, **more: Any) -> HTMLResponse:
         """The lists: my work, offers, the queue, and what a lead sees besides."""
@@ -202,25 +202,6 @@ def router(desk: Desk) -> APIRouter:
     @allow(*WORKERS)
     async def lists(request: Request) -> Response:
         return await pages.home(request, await desk.actor(request), "lists")
-
-    @routes.post("/sign-in")
-    @public
-    async def sign_in(request: Request) -> Response:
-        token = (await deskforms.fields(request)).get("token", "")
-        caller = await request.app.state.auth.caller(token) if token else None
-        if caller is None or caller.role not in WORKERS:
-            return pages.sign_in(request, status=401, wrong=True)
-        answer = _to("/desk")
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, token, max_age=43_200, httponly=True, samesite="strict", secure=secure)
-        return answer
-
-    @routes.post("/sign-out")
-    @public
-    async def sign_out(request: Request) -> Response:
-        answer = _to("/desk")
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-        return answer
 
     @routes.get("/{name}.{ending}")
     @public

@@ -33,11 +33,16 @@ BODIES: dict[str, type[Command]] = {
 Fields = Mapping[str, str]
 
 
-async def fields(request: Request) -> dict[str, str]:
-    """A form's fields. Raises Problem 403 for a form of another site, 415 or 400 for what no form of ours sends."""
+def own_site(request: Request) -> None:
+    """Refuse what another site's page sends. Raises Problem 403."""
     origin = request.headers.get("origin")
     if origin not in (None, "null") and origin.split("//", 1)[-1] != request.headers.get("host"):
         raise Problem(403, "Forbidden", "This form was not sent by our own page.")
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """A form's fields. Raises Problem 403 for a form of another site, 415 or 400 for what no form of ours sends."""
+    own_site(request)
     raw = (await request.body()).decode("utf-8", "replace")
     if raw and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Problem(415, "Unsupported media type", "Send the form.")

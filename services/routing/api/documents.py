@@ -114,7 +114,7 @@ def handler_document(handler: Handler) -> dict[str, Any]:
         "permissions": sorted(handler.permissions),
         "calendar": handler.calendar,
         "zone": handler.zone,
-        "shifts": [{"days": s.days, "start": s.start, "end": s.end} for s in handler.shifts],
+        "shifts": [s.document() for s in handler.shifts],
         "presence": handler.presence,
         "presence_since": handler.presence_since,
         "load": handler.load,

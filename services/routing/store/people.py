@@ -41,6 +41,10 @@ _PRESENCE = text(
 )
 
 
+def _shift(stored: Any) -> Shift:
+    return Shift(tuple(stored["days"]), stored["start"], stored["end"], stored.get("from", ""), stored.get("until", ""))
+
+
 def handler_of(row: Any) -> Handler:
     """A handler's row, with `load`, as the model."""
     return Handler(
@@ -56,7 +60,7 @@ def handler_of(row: Any) -> Handler:
         permissions=frozenset(row.permissions),
         calendar=row.calendar,
         zone=row.zone,
-        shifts=tuple(Shift(tuple(s["days"]), s["start"], s["end"]) for s in row.shifts),
+        shifts=tuple(_shift(s) for s in row.shifts),
         presence=row.presence,
         presence_since=row.presence_since,
         idle_since=row.given_at,
@@ -106,12 +110,20 @@ async def put(tx: AsyncConnection, handler: Handler) -> None:
         "permissions": sorted(handler.permissions),
         "calendar": handler.calendar,
         "zone": handler.zone,
-        "shifts": [{"days": s.days, "start": s.start, "end": s.end} for s in handler.shifts],
+        "shifts": [s.document() for s in handler.shifts],
     }
     first = {"presence": handler.presence, "presence_since": None, "given_at": None, "expired_in_row": 0, "revision": 1}
     if not await sql.insert(tx, t.handler, [{**row, **first}], ignore="id", returning="id"):
         changed = t.handler.update().where(t.handler.c.id == handler.id)
         await tx.execute(changed.values(**row, revision=t.handler.c.revision + 1))
+
+
+async def set_shifts(tx: AsyncConnection, handler_id: str, shifts: Sequence[Shift], zone: str) -> None:
+    """Replace a handler's shifts, and his zone unless that is empty."""
+    values: dict[str, Any] = {"shifts": [s.document() for s in shifts], "revision": t.handler.c.revision + 1}
+    await tx.execute(
+        t.handler.update().where(t.handler.c.id == handler_id).values(**values, **({"zone": zone} if zone else {}))
+    )
 
 
 async def set_presence(tx: AsyncConnection, handler_id: str, presence: Presence) -> bool:

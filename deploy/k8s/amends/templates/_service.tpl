@@ -25,6 +25,12 @@
 {{- $_ := set $plain "AMENDS_ON_CALL_NETWORKS" . -}}
 {{- end -}}
 {{- end -}}
+{{- if ne .service "routing" -}}
+{{- $_ := set $plain "AMENDS_ROUTING_URL" (printf "http://%s-routing:8000" (include "amends.prefix" $root)) -}}
+{{- end -}}
+{{- with $root.Values.deskUrl -}}
+{{- $_ := set $plain "AMENDS_DESK_URL" . -}}
+{{- end -}}
 {{- range $name, $value := .own.settings -}}
 {{- $_ := set $plain (printf "AMENDS_%s" (upper $name)) $value -}}
 {{- end -}}
@@ -43,6 +49,9 @@
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_TOKEN_KEY_BEFORE" "ref" $root.Values.tokens.keyBeforeRef "optional" true) }}
 {{- if and (eq .service "escalation") $root.Values.pager.url }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_ON_CALL_SECRET" "ref" $root.Values.pager.secretRef "optional" true) }}
+{{- end }}
+{{- if eq .service "routing" }}
+{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_OIDC_CLIENT_SECRET" "ref" $root.Values.oidc.clientSecretRef "optional" true) }}
 {{- end }}
 {{- if eq .service "notifier" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_SMTP_URL" "ref" $root.Values.smtp.urlRef) }}
