@@ -8,6 +8,7 @@ PATIENCE seconds: calls are taken down although the desk is being restarted.
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 import httpx
@@ -28,14 +29,16 @@ class NoAnswer(Exception):
 class AskRouting:
     """Confirms sessions at routing's `GET /v1/session`. Without an address nobody can be asked."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: the time in seconds, as tokens carry it."""
+        self._clock = clock
         self._url = f"{url.rstrip('/')}/v1/session" if url else None
         self._confirmed: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
         self._quiet_until = 0.0
 
     async def __call__(self, caller: Caller, token: str) -> Caller | None:
         """The caller with the role that the account has now; None when the session ended, or nobody says otherwise."""
-        now = time.time()
+        now = self._clock()
         at, known = self._confirmed.get(caller.session, (caller.since, caller))
         if now - at < FRESH:
             return known

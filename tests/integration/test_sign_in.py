@@ -236,16 +236,15 @@ async def test_the_command_line_answers_in_one_line_and_shows_no_secret(bench: B
 
 
 async def test_the_other_services_believe_a_sign_in_for_half_a_minute_and_ask_then(
-    bench: Bench, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, browser: httpx.AsyncClient
 ) -> None:
-    """Real HTTP between the two; only the clock is moved."""
+    """Real HTTP between the two; only the asking side's clock is moved."""
     await account(bench)
     token = (await browser.post("/v1/sessions", json={"name": "zhang", "password": PASSWORD})).json()["token"]
     began, moved = time.time(), 0.0
-    monkeypatch.setattr("shared.base.sessions.time.time", lambda: began + moved)
     async with served(bench.service.web) as url:
-        intake = Authenticator(KEY, confirm=AskRouting(url))
-        alone = Authenticator(KEY, confirm=AskRouting("http://127.0.0.1:9"))
+        intake = Authenticator(KEY, confirm=AskRouting(url, lambda: began + moved))
+        alone = Authenticator(KEY, confirm=AskRouting("http://127.0.0.1:9", lambda: began + moved))
         strict = Authenticator(KEY)
         found = await intake.caller(token)
         assert found is not None

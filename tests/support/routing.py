@@ -37,6 +37,7 @@ class Bench:
     policy: Path | None = None
     topic: str = TOPIC
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)  # further settings
 
     def __post_init__(self) -> None:
         settings = Settings(
@@ -46,6 +47,7 @@ class Bench:
             topic=self.topic,
             token_key=KEY,
             routing_policy=self.policy,
+            **self.more,
         )
         self.service = build(settings)
         Supervisor(self.service)  # gives the loops their controls; none of them runs

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from . import abilities, attachments, cases, people, replies, replypages, shifts, signin, work
+from . import abilities, attachments, cases, oidcpages, people, replies, replypages, shifts, signin, work
 from . import desk as pages
 from .base import Desk
 
 
 def routers(desk: Desk) -> Sequence[APIRouter]:
     """All routes of routing."""
-    parts = (people, cases, work, attachments, signin, shifts, abilities, replies, replypages, pages)
+    parts = (people, cases, work, attachments, signin, oidcpages, shifts, abilities, replies, replypages, pages)
     return tuple(part.router(desk) for part in parts)
 
 

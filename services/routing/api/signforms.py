@@ -40,7 +40,8 @@ def view(request: Request, settings: Settings, given: str | None = None) -> dict
         wanted = request.url.path
     return {
         "next": next_of(request, wanted, settings),
-        "provider": settings.oidc_label if settings.oidc_issuer else "",
+        "provider": settings.oidc_issuer is not None,
+        "provider_label": settings.oidc_label,
     }
 
 
