@@ -16,6 +16,7 @@ def come_on_shift(stack: Stack) -> None:
         for name, entry in STAFF.items():
             _put(routing, stack, "manager", f"/v1/handlers/{name}", entry)
         for name in handlers:
+            _put(routing, stack, "manager", f"/v1/handlers/{name}/lead", {"lead": "lead"})
             _put(routing, stack, name, f"/v1/handlers/{name}/presence", {"presence": "available"})
 
 
