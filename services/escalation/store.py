@@ -27,12 +27,14 @@ _DUE = text(
     "FROM clock k JOIN complaint c USING (complaint_id) "
     "WHERE k.live AND k.due_at <= now() + make_interval(secs => :within) ORDER BY k.due_at LIMIT :limit"
 )
-# Read from one index alone: the live clocks, by deadline.
+# Read from one index alone, the live clocks by deadline. Most are due much later: these are only counted.
 _STANDING = text(
     "SELECT tier, kind, CASE WHEN due_at <= now() THEN 'overdue' WHEN due_at <= now() + interval '1 hour' THEN '1h' "
     "WHEN due_at <= now() + interval '4 hours' THEN '4h' WHEN due_at <= now() + interval '1 day' THEN '1d' "
-    "WHEN due_at <= now() + interval '3 days' THEN '3d' ELSE 'later' END AS within, "
-    "count(*) AS n, min(due_at) AS first FROM clock WHERE live GROUP BY 1, 2, 3"
+    "ELSE '3d' END AS within, count(*) AS n, min(due_at) AS first "
+    "FROM clock WHERE live AND due_at <= now() + interval '3 days' GROUP BY 1, 2, 3 "
+    "UNION ALL SELECT tier, kind, 'later', count(*), NULL "
+    "FROM clock WHERE live AND due_at > now() + interval '3 days' GROUP BY 1, 2"
 )
 # What lasts longer than this share of the past ones of its kind is slow; of a rare kind, than of its stage.
 SLOW_SHARE, FEWEST = 0.8, 20
