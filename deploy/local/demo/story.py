@@ -108,6 +108,8 @@ async def _morning(world: World, sender: Sender, desks: Desks) -> None:
         await sender.email(raw)
     for name in LAST:
         await acts.send(world, sender, records[name])
+    for name in LAST:  # the shift begins when the whole queue stands
+        await world.in_state(world.told[name], ("waiting",))
 
 
 def _day(world: World, sender: Sender, desks: Desks) -> dict[str, Coroutine[Any, Any, None]]:
