@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import settings
 
+from tests.support.houses import houses  # noqa: F401
 from tests.support.scale import examples
 from tests.support.servers import (  # noqa: F401
     database,

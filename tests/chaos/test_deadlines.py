@@ -7,8 +7,6 @@ and keeps the table in docs/results/deadlines.md.
 import asyncio
 import os
 import re
-import secrets
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,15 +19,13 @@ import httpx
 import pytest
 
 from deploy.local.kafka import Kafka
-from deploy.local.mail.catcher import Catcher
 from deploy.local.postgres import Postgres
 from tests.support import lives
 from tests.support.deadlines import LIMIT, Deadlines, Row, every_step
-from tests.support.house import House
+from tests.support.houses import Houses
 from tests.support.programs import program
 from tests.support.scale import FULL
-from tests.support.servers import Database
-from tests.support.spines import running, topic_of_its_own
+from tests.support.spines import running
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 MANY, SOME = (20_000, 3_000) if FULL else (800, 300)
@@ -53,24 +49,15 @@ def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
 
 
 @pytest.fixture(scope="module")
-async def deadlines(
-    postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
-    server_keys: object,
-) -> AsyncIterator[Deadlines]:  # fmt: skip
+async def deadlines(houses: Houses) -> AsyncIterator[Deadlines]:
     """Two replicas of escalation."""
-    name = f"deadlines_{secrets.token_hex(4)}"
-    database = Database(name, postgres.create_database(name, migrated_template), server_keys)  # type: ignore[arg-type]
-    folder = server_folder / name
-    folder.mkdir()
-    house = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
-    made = Deadlines(house, database, kafka.bootstrap)
-    try:
-        house.start("escalation", "escalation-2")
-        yield made
-    finally:
-        await made.close()
-        postgres.drop_database(name)
-        shutil.rmtree(folder, ignore_errors=True)
+    async with houses("deadlines") as house:
+        made = Deadlines(house)
+        try:
+            house.start("escalation", "escalation-2")
+            yield made
+        finally:
+            await made.close()
 
 
 async def counted(deadlines: Deadlines, table: list[Row], case: str, complaints: Any, wanted: Any) -> None:

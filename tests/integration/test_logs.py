@@ -5,24 +5,18 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes, policy
 from email.utils import getaddresses
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.local.demo import samples
 from deploy.local.demo.sender import Sender
-from deploy.local.kafka import Kafka
-from deploy.local.mail.catcher import Catcher
-from deploy.local.postgres import Postgres
 from shared.base import security
 from tests.support.house import House
-from tests.support.servers import Database
-from tests.support.spines import topic_of_its_own
+from tests.support.houses import Houses
 
 pytestmark = pytest.mark.servers
 PERSONAL = ("name", "given_name", "family_name", "email", "phone")
@@ -61,26 +55,13 @@ def sought(records: list[dict[str, Any]], mails: list[bytes]) -> set[str]:
 
 
 @pytest.fixture
-async def house(
-    postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
-    server_keys: Any, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[House]:  # fmt: skip
+async def house(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """The four services, as talkative as they can be."""
     for name, value in (("LOG_LEVEL", "debug"), ("LOG_FORMAT", "json"), ("TRUSTED_GATEWAYS", f'["{GATEWAY}"]')):
         monkeypatch.setitem(os.environ, f"AMENDS_{name}", value)
-    name = f"logs_{secrets.token_hex(4)}"
-    database = Database(name, postgres.create_database(name, migrated_template), server_keys)
-    folder = server_folder / name
-    folder.mkdir()
-    running_catcher.clear()
-    made = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
-    try:
+    async with houses("logs") as made:
         await asyncio.to_thread(made.start)
         yield made
-    finally:
-        await asyncio.to_thread(made.stop)
-        postgres.drop_database(name)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def play(house: House) -> tuple[list[dict[str, Any]], list[bytes]]:

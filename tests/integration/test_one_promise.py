@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import secrets
 import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,13 +13,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.mail.catcher import Catcher
-from deploy.local.postgres import Postgres
 from shared.base.pages import day
 from tests.support.house import House
-from tests.support.servers import Database
-from tests.support.spines import eventually, topic_of_its_own
+from tests.support.houses import Houses
+from tests.support.spines import eventually
 
 pytestmark = pytest.mark.servers
 PACKS = Path("services/escalation/packs")
@@ -32,25 +28,12 @@ TOLD = {
 
 
 @pytest.fixture
-async def house(
-    postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
-    server_keys: Any, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[House]:  # fmt: skip
+async def house(houses: Houses) -> AsyncIterator[House]:
     """The four services with the promises that are shipped, in working days."""
-    name = f"promise_{secrets.token_hex(4)}"
-    database = Database(name, postgres.create_database(name, migrated_template), server_keys)
-    folder = server_folder / name
-    folder.mkdir()
-    running_catcher.clear()
-    made = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
-    shutil.copy(PACKS / "house-tiered.yaml", folder / "pack.yaml")
-    try:
+    async with houses("promise") as made:
+        shutil.copy(PACKS / "house-tiered.yaml", made.folder / "pack.yaml")
         await asyncio.to_thread(made.start)
         yield made
-    finally:
-        await asyncio.to_thread(made.stop)
-        postgres.drop_database(name)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def complain(house: House, language: str) -> dict[str, Any]:

@@ -9,31 +9,26 @@ import json
 import math
 import re
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from deploy.grafana import complaint
 from deploy.grafana.build import VALUES
-from deploy.local.kafka import Kafka
 from deploy.local.keys import SERVICES
-from deploy.local.mail.catcher import Catcher
-from deploy.local.postgres import Postgres
 from deploy.prometheus.alerts import ALERTS
 from tests.support import truth
 from tests.support.customers import Customers
 from tests.support.day import play
 from tests.support.house import PACK, House
+from tests.support.houses import Houses
 from tests.support.prometheus import Answer, Prometheus, scraping
 from tests.support.scale import FULL
-from tests.support.servers import Database
-from tests.support.spines import eventually, topic_of_its_own
+from tests.support.spines import eventually
 
 pytestmark = pytest.mark.timeout(240)
 PAGE = Path(__file__).parents[2] / "docs/results/panels.md"
@@ -61,20 +56,13 @@ def report(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-async def day(
-    postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
-    server_keys: Any,
-) -> AsyncIterator[tuple[House, Prometheus]]:  # fmt: skip
+async def day(houses: Houses) -> AsyncIterator[tuple[House, Prometheus]]:
     """The four services after a day, and a Prometheus that watched it from the beginning."""
-    name = f"panels_{secrets.token_hex(4)}"
-    database = Database(name, postgres.create_database(name, migrated_template), server_keys)
-    folder = server_folder / name
-    folder.mkdir()
-    house = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
-    (folder / "pack.yaml").write_text(re.sub(r"\{clock: first_response, when: \{tier: middle\}[^\n]*", LADDER, PACK))
-    targets = {service: f"127.0.0.1:{house.ports.get(service)}" for service in SERVICES}
-    try:
-        async with scraping(targets, folder, house.ports.get("prometheus")) as prometheus:
+    async with houses("panels") as house:
+        pack = re.sub(r"\{clock: first_response, when: \{tier: middle\}[^\n]*", LADDER, PACK)
+        (house.folder / "pack.yaml").write_text(pack)
+        targets = {service: f"127.0.0.1:{house.ports.get(service)}" for service in SERVICES}
+        async with scraping(targets, house.folder, house.ports.get("prometheus")) as prometheus:
             house.start()
             await eventually(
                 lambda: prometheus.scraped("count(amends_state_collected_timestamp_seconds) == 4"),
@@ -84,10 +72,6 @@ async def day(
             await house.quiet()
             await collected(house, prometheus)
             yield house, prometheus
-    finally:
-        house.stop()
-        postgres.drop_database(name)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def collected(house: House, prometheus: Prometheus) -> None:

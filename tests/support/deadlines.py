@@ -21,7 +21,7 @@ from shared.spine.effects import Emit
 from shared.spine.spine import Spine
 from tests.support import lives, spines
 from tests.support.house import House
-from tests.support.servers import DEPLOYMENT, Database
+from tests.support.servers import DEPLOYMENT
 from tests.support.spines import eventually
 from tests.support.topic import Topic, read_topic
 
@@ -86,14 +86,14 @@ class Row:
 class Deadlines:
     """Escalation processes over a database and a topic of their own, and the complaints they watch."""
 
-    def __init__(self, house: House, database: Database, bootstrap: str) -> None:
+    def __init__(self, house: House) -> None:
         (house.folder / "pack.yaml").write_text(PACK)
-        self.house, self.database = house, database
+        self.house, self.database, bootstrap = house, house.database, house.around.kafka_bootstrap
         self._book = PolicyBook(builtin())
         self._escalation, self._store = Escalation(self._book), Store(self._book)
-        settings = spines.settings(database, "escalation", bootstrap, house.topic)
+        settings = spines.settings(house.database, "escalation", bootstrap, house.topic)
         self._spine: Spine[Any] = Spine(settings, service="escalation", store=self._store, handlers={})
-        source = spines.settings(database, "intake", bootstrap, house.topic)
+        source = spines.settings(house.database, "intake", bootstrap, house.topic)
         self.source: Spine[Any] = Spine(source, service="intake", store=spines.Nothing(), handlers={})
 
     async def watch(self, complaints: Sequence[UUID], received_at: Callable[[int], datetime], tier: str) -> None:

@@ -1,0 +1,45 @@
+"""Houses for tests: each has a database, a topic and a folder of its own, and leaves nothing behind."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka import Kafka
+from deploy.local.keys import Keys
+from deploy.local.mail.catcher import Catcher
+from deploy.local.postgres import Postgres
+from tests.support.house import House
+from tests.support.servers import Database
+from tests.support.spines import topic_of_its_own
+
+Houses = Callable[[str], AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture(scope="session")
+def houses(
+    postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
+    server_keys: Keys,
+) -> Houses:  # fmt: skip
+    """`async with houses("name") as house`: nothing of it runs yet; what was started is stopped at the end."""
+
+    @asynccontextmanager
+    async def build(word: str) -> AsyncIterator[House]:
+        name = f"{word}_{secrets.token_hex(4)}"
+        database = Database(name, postgres.create_database(name, migrated_template), server_keys)
+        folder = server_folder / name
+        folder.mkdir()
+        running_catcher.clear()
+        house = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
+        try:
+            yield house
+        finally:
+            await asyncio.to_thread(house.stop)
+            postgres.drop_database(name)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return build
