@@ -200,7 +200,7 @@ class Duty(_Strict):
 
 class Pack(_Strict):
     """A set of rules from one source. `calendar` is one id, or one per language of the complaint; `outside` names the
-    body to which a customer may go."""
+    body to which a customer may go; in `reopen_days` after its end a customer may have a complaint opened again."""
 
     pack: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     title: Word
@@ -212,6 +212,7 @@ class Pack(_Strict):
     legal: bool = False
     calendar: str | dict[Language, str]
     outside: Text | None = None
+    reopen_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     effective_from: date | None = None
     effective_to: date | None = None
     clocks: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=200)]

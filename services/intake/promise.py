@@ -73,14 +73,24 @@ def limit(text: str, language: str) -> str | None:
     return (zh if language == "zh" else one if number == 1 else many).format(n=number)
 
 
+def _of_the_house(packs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The newest version of each active pack of the house."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for pack in packs:
+        ours = pack.get("active", True) and not pack.get("legal")
+        if ours and pack["version"] > newest.get(pack["pack"], {"version": 0})["version"]:
+            newest[pack["pack"]] = pack
+    return list(newest.values())
+
+
+def reopen_days(packs: Sequence[Mapping[str, Any]]) -> int | None:
+    """So many days after its end a customer may open a complaint again; None: no policy says so."""
+    return max((p["reopen_days"] for p in _of_the_house(packs) if p.get("reopen_days") is not None), default=None)
+
+
 def promise(packs: Sequence[Mapping[str, Any]], language: str) -> Promise:
     """The promise to everybody: the newest version of each active house pack, its rules without a condition."""
-    house = [p for p in packs if p.get("active", True) and not p.get("legal")]
-    newest: dict[str, Mapping[str, Any]] = {}
-    for pack in house:
-        if pack["version"] > newest.get(pack["pack"], {"version": 0})["version"]:
-            newest[pack["pack"]] = pack
-    for pack in newest.values():
+    for pack in _of_the_house(packs):
         if told := _sentences(pack["clocks"], language):
             since = str(pack.get("in_force_from") or pack.get("created_at") or "")[:10]
             return Promise(told, pack["title"], pack["version"], since, pack.get("notice") or "")

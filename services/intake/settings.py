@@ -43,7 +43,9 @@ class Settings(ServiceSettings):
     mailbox_poll: float = Field(60.0, gt=0, description="A mailbox is asked this often even if its server says nothing")
     mailbox_compare: float = Field(300.0, gt=0, description="Seconds from one comparison with the server to the next")
     call_patience: float = Field(900.0, ge=0, description="How long a call without words waits before it is told")
-    reopen_days: int = Field(90, ge=0, description="How long after its end a customer may open a complaint again")
+    reopen_days: int = Field(
+        90, ge=0, description="Days in which an ended complaint may be opened again, where no policy says it"
+    )
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
     key_per_minute: int = Field(120_000, ge=1, description="Requests a minute of one channel on each replica")
     webhook_networks: list[str] = Field(

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -145,15 +146,39 @@ async def test_two_fields_and_a_card_are_enough(intake: Intake) -> None:
     assert 'value="Shop 3"' in filled
 
 
+async def closed_before(intake: Intake, *, days: int) -> bool:
+    """Whether the page of a complaint that was closed so many days ago offers to open it again."""
+    kept = (await intake.post(complaint(), f"closed{days}")).json()
+    at = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    ended = {"at": at, "what": "closed", "with": {}}
+    document = {"stage": "closed", "clocks": [], "chased_at": [], "timeline": [ended]}
+    await intake.rows(
+        "INSERT INTO tracking (complaint_id, version, open, document) "
+        "VALUES (CAST(:id AS uuid), 1, false, CAST(:document AS jsonb)) RETURNING 1",
+        id=kept["complaint_id"], document=json.dumps(document),
+    )  # fmt: skip
+    path = kept["tracking_url"].removeprefix("http://127.0.0.1:8001")
+    return "It is not solved" in (await intake.client.get(path)).text
+
+
 async def test_the_promise_is_made_from_the_policy_that_escalation_publishes(database: Callable[..., Database]) -> None:
     pack = yaml.safe_load((PACKS / "house-tiered.yaml").read_text())
-    published = {**pack, "version": 3, "active": True, "legal": False, "in_force_from": "2026-11-01T00:00:00Z"}
+    published = {
+        **pack,
+        "reopen_days": 40,
+        "version": 3,
+        "active": True,
+        "legal": False,
+        "in_force_from": "2026-11-01T00:00:00Z",
+    }
     body = json.dumps([published, {**published, "version": 1, "clocks": []}], default=str).encode()
     async with receiver() as escalation:
         escalation.last = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         async with running(database(), escalation_url=escalation.url.removesuffix("/hook")) as intake:
             page = (await intake.client.get("/promise")).text
             chinese = (await intake.client.get("/promise", headers={"Accept-Language": "zh"})).text
+            assert await closed_before(intake, days=39) is True
+            assert await closed_before(intake, days=41) is False, "the policy in force says forty days"
         assert len(escalation.posts) == 1, "asked once a minute at most"
         assert escalation.posts[0].headers["authorization"].startswith("Bearer ")
     assert "Within 10 working days you have our answer in writing" in page

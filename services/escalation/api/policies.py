@@ -139,7 +139,7 @@ def _policy_out(edition: Edition) -> PolicyOut:
         pack=pack.pack, version=edition.version, title=pack.title, notice=pack.notice, source=pack.source,
         as_of=str(pack.as_of), confidence=pack.confidence, active=pack.active, legal=pack.legal,
         in_force_from=edition.in_force_from, created_at=edition.created_at, created_by=edition.created_by,
-        outside=pack.outside.model_dump() if pack.outside else None,
+        outside=pack.outside.model_dump() if pack.outside else None, reopen_days=pack.reopen_days,
         clocks=[
             rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | pack.provenance(rule)
             for rule in pack.clocks

@@ -111,6 +111,7 @@ class PolicyOut(BaseModel):
     created_at: datetime | None
     created_by: str
     outside: dict[str, str] | None = None
+    reopen_days: int | None = None
     clocks: list[dict[str, Any]]
     duties: list[dict[str, Any]] = []
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.intake import promise
 from services.intake.coalescer import Coalescer
 from services.intake.conversation import Conversation
 from services.intake.directory import Directory
@@ -31,7 +32,11 @@ class Desk:
     directory: Directory
     policies: Policies
 
-    @property
-    def reopen_within(self) -> timedelta:
-        """How long after its end a customer may open a complaint again."""
-        return timedelta(days=self.settings.reopen_days)
+    async def reopen_days(self) -> int:
+        """How many days after its end a customer may open a complaint again: the policy in force, else the setting."""
+        told = promise.reopen_days(await self.policies.packs())
+        return self.settings.reopen_days if told is None else told
+
+    async def reopen_within(self, case: Case) -> timedelta | None:
+        """The same for this complaint; None while it has not ended and nobody needs to know."""
+        return timedelta(days=await self.reopen_days()) if case.ended_at else None

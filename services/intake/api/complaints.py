@@ -172,7 +172,7 @@ def router(desk: Desk) -> APIRouter:
             attachments=tuple(f.reference() for f in sent),
             file_names={f.id: f.name for f in sent},
             staff=staffed(desk, case, who) if by_staff else None,
-            reopen_within=desk.reopen_within if who.role == "channel" else None,
+            reopen_within=await desk.reopen_within(case) if who.role == "channel" else None,
         )
         body = raw.decode() if raw.strip() else "{}"
         replayed = await desk.conversation.say(complaint_id, word, said, source=who.name, body=body, files=sent)

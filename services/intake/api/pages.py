@@ -81,7 +81,7 @@ def router(desk: Desk, site: Site) -> APIRouter:
     async def our_promise(request: Request) -> Response:
         """The published promise, from the policy in force."""
         told = promise(await desk.policies.packs(), site.language(request))
-        return site.render(request, "promise.html", promise=told, reopen_days=desk.settings.reopen_days)
+        return site.render(request, "promise.html", promise=told, reopen_days=await desk.reopen_days())
 
     return api
 

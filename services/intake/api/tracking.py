@@ -102,7 +102,7 @@ class TrackingPages:
             text=text,
             attachments=tuple(f.reference() for f in files),
             file_names={f.id: f.name for f in files},
-            reopen_within=self.desk.reopen_within,
+            reopen_within=await self.desk.reopen_within(case),
         )
         body = {"text": text} | ({"files": [f.sha256.hex() for f in files]} if files else {})
         try:
@@ -167,7 +167,7 @@ class TrackingPages:
         # The customer's zone, not the reader's: the page and the letters name the same hour.
         zone = self.site.zones.get(case.origin.language, "UTC")
         promised = timeline.promises(case, lang, zone)
-        allowed = possible(case, datetime.now(UTC), self.desk.reopen_within)
+        allowed = possible(case, datetime.now(UTC), await self.desk.reopen_within(case))
         values: dict[str, Any] = {
             "case": case,
             "token": token,
