@@ -30,6 +30,7 @@ from .links import Links
 from .mailboxes import Fetcher
 from .mailroom import Mailroom
 from .model import Case
+from .paper import Paper
 from .parsers import Parsers
 from .policies import Policies
 from .retention import Retention
@@ -54,6 +55,7 @@ def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
     return Desk(
         policies=Policies(settings.escalation_url, key),
+        paper=Paper(settings.notifier_url, key),
         settings=settings,
         work=spine.work,
         links=links,

@@ -47,6 +47,7 @@ class Settings(ServiceSettings):
         90, ge=0, description="Days in which an ended complaint may be opened again, where no policy says it"
     )
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
+    notifier_url: str | None = Field(None, description="Where the notifier answers: customers get letters as PDF")
     key_per_minute: int = Field(120_000, ge=1, description="Requests a minute of one channel on each replica")
     webhook_networks: list[str] = Field(
         [], description="JSON list of networks in CIDR form that webhooks may reach although they are not public"

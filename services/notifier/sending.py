@@ -158,7 +158,7 @@ class Sender:
         until = clock() + LINGER
         if until - settled_at > 5 * LINGER:
             return
-        while self._flying and len(self._done) < self._most // 2 and not ctl.stopping and clock() < until:
+        while self._flying and not ctl.stopping and clock() < until:
             await ctl.sleep(until - clock())
 
     async def settle(self, batch: list[Settled], more: int = 0) -> list[Attempt]:

@@ -10,6 +10,7 @@ from services.intake.directory import Directory
 from services.intake.links import Links
 from services.intake.mailroom import Mailroom
 from services.intake.model import Case
+from services.intake.paper import Paper
 from services.intake.policies import Policies
 from services.intake.review import Review
 from services.intake.settings import Settings
@@ -31,6 +32,7 @@ class Desk:
     switchboard: Switchboard
     directory: Directory
     policies: Policies
+    paper: Paper
 
     async def reopen_days(self) -> int:
         """How many days after its end a customer may open a complaint again: the policy in force, else the setting."""

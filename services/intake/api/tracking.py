@@ -124,6 +124,19 @@ class TrackingPages:
             raise NotFound("page")
         return Response(found[2], media_type=found[1], headers={**HEADERS, "Content-Disposition": "attachment"})
 
+    async def letter(self, request: Request, given: str, letter_id: UUID) -> Response:
+        """One of the letters on paper, for who holds the link."""
+        case = await self._unlocked(given, request.query_params.get("t", ""))
+        if case is None:
+            raise NotFound("page")
+        async with self.desk.work.db.read() as tx:
+            sent = {letter.letter_id for letter in await cases.letters_of(tx, case.complaint_id)}
+        pdf = await self.desk.paper.letter(letter_id) if letter_id in sent else None
+        if pdf is None:
+            raise NotFound("page") if letter_id not in sent else Problem(503, "Service unavailable")
+        name = {"Content-Disposition": f'inline; filename="{reference.parse(given)}.pdf"'}
+        return Response(pdf, media_type="application/pdf", headers={**HEADERS, **name})
+
     def _ask(
         self, request: Request, given: str, status: int = 200, *, ask_reference: bool = False, failed: bool = False
     ) -> Response:
@@ -171,6 +184,7 @@ class TrackingPages:
         values: dict[str, Any] = {
             "case": case,
             "token": token,
+            "paper": self.desk.paper.there,
             "words": own_words(body or "{}"),
             "files": files,
             "letters": {str(letter.letter_id): letter for letter in letters},
@@ -222,6 +236,11 @@ def router(desk: Desk, site: Site) -> APIRouter:
     @public
     async def file(request: Request, given: str, attachment_id: UUID) -> Response:
         return await refusing(site, request, pages.file(request, given, attachment_id))
+
+    @api.get("/track/{given}/letters/{letter_id}.pdf")
+    @public
+    async def letter(request: Request, given: str, letter_id: UUID) -> Response:
+        return await refusing(site, request, pages.letter(request, given, letter_id))
 
     @api.post("/track/{given}/{word}")
     @public
