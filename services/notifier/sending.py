@@ -153,12 +153,16 @@ class Sender:
                 self._sender.control.wake.set()
 
     async def _gather(self, ctl: LoopControl, settled_at: float) -> None:
-        """A transaction costs the same for one letter as for many: under load some are gathered, none when idle."""
+        """A transaction costs the same for one letter as for many: under load some are gathered, none when idle.
+
+        With a backlog all that fly are waited for: fewer transactions count for more than an early one.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + LINGER
-        if until - settled_at > 5 * LINGER:
+        if clock() - settled_at > 4 * LINGER:
             return
-        while self._flying and not ctl.stopping and clock() < until:
+        enough = self._most if self._full else self._most // 2
+        while len(self._done) < enough and (self._flying or not self._full) and not ctl.stopping and clock() < until:
             await ctl.sleep(until - clock())
 
     async def settle(self, batch: list[Settled], more: int = 0) -> list[Attempt]:
