@@ -42,6 +42,7 @@ def settings(given: dict[str, Any]) -> Settings:
         database_url=SecretStr(given.get("database", "postgresql://u:p@127.0.0.1/none")),
         deployment_id=given.get("deployment", "bench"), kafka_bootstrap=given.get("bootstrap", "127.0.0.1:1"),
         token_key=SecretStr("k" * 32), smtp_url=f"smtp://127.0.0.1:{given.get('port', 25)}",
+        smtp_connections=CONNECTIONS,
     )  # fmt: skip
 
 
