@@ -15,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from shared.base.columns import kept
+
 metadata = MetaData()
 _time = DateTime(timezone=True)
 
@@ -27,9 +29,7 @@ complaint = Table(
     Column("tier", Text, nullable=False),
     Column("received_at", _time),
     Column("document", JSONB, nullable=False),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 clock = Table(
     "clock",

@@ -3,18 +3,10 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from shared.base.columns import kept
+
 metadata = MetaData()
 _time = DateTime(timezone=True)
-
-
-def _kept() -> tuple[Column[str], Column[object], Column[bool]]:
-    """What stands on every stored object that holds customers' data."""
-    return (
-        Column("class", Text, nullable=False),
-        Column("delete_after", _time),
-        Column("legal_hold", Boolean, nullable=False, default=False),
-    )
-
 
 # One row per complaint, question, praise or suggestion, as it came in; never changed.
 complaint = Table(
@@ -36,7 +28,7 @@ complaint = Table(
     Column("created_at", _time, nullable=False),
     Column("probe", Text),
     Column("represented_by", Text),  # how to reach who speaks for the customer
-    *_kept(),
+    *kept(),
 )
 # Where each complaint stands, for its customer: made from the events of the other services.
 tracking = Table(
@@ -61,7 +53,7 @@ letter = Table(
     Column("text", Text, nullable=False),
     Column("sent_at", _time, nullable=False),
     Column("decision_id", UUID),
-    *_kept(),
+    *kept(),
 )
 # Everything said later about a complaint; its primary key is what makes a repeated command one command.
 message = Table(
@@ -73,7 +65,7 @@ message = Table(
     Column("source", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("received_at", _time, nullable=False),
-    *_kept(),
+    *kept(),
 )
 customer = Table(
     "customer",
@@ -85,7 +77,7 @@ customer = Table(
     Column("relation", Text),
     Column("since", _time),
     Column("person", JSONB, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # One contact belongs to one customer; kind is external, email or phone.
 contact = Table(
@@ -101,7 +93,7 @@ file = Table(
     Column("sha256", LargeBinary, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    *_kept(),
+    *kept(),
 )
 attachment = Table(
     "attachment",
@@ -112,7 +104,7 @@ attachment = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("name", Text, nullable=False),
     Column("media_type", Text, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # The bytes of a mail, once, however often they arrive.
 raw_mail = Table(
@@ -120,7 +112,7 @@ raw_mail = Table(
     metadata,
     Column("sha256", LargeBinary, primary_key=True),
     Column("content", LargeBinary, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # One row per arrival of a mail. `outcome` is null until the second transaction: the gap of the reconciliation.
 mail = Table(
@@ -186,7 +178,7 @@ call = Table(
     Column("settle_at", _time),
     Column("seen_at", _time, nullable=False),
     Column("waited_seconds", Integer),  # measured, from the queue to the answer or to giving up
-    *_kept(),
+    *kept(),
 )
 # Replays of keyed posts, counted: the only number that rows do not show by themselves.
 replayed = Table(

@@ -3,6 +3,8 @@
 from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from shared.base.columns import kept
+
 metadata = MetaData()
 _time = DateTime(timezone=True)
 
@@ -13,9 +15,7 @@ matter = Table(
     Column("complaint_id", UUID, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("document", JSONB, nullable=False),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 # The ledger: one row per debt (complaint, trigger, kind, recipient).
 letter = Table(
@@ -50,9 +50,7 @@ letter = Table(
     Column("deadline_at", _time),
     Column("lease_until", _time),
     Column("sent_at", _time),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 promise = Table(
     "promise",
@@ -70,9 +68,7 @@ promise = Table(
     Column("made_at", _time, nullable=False),
     Column("settled_at", _time),
     Column("evidence", Text),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 # Addresses that letters come back from, or whose owner wants none: lower case.
 suppressed = Table(
@@ -82,9 +78,7 @@ suppressed = Table(
     Column("reason", Text, nullable=False),
     Column("letter_id", UUID),
     Column("at", _time, nullable=False),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 # Editions of a language's templates; edition 1 is the package's and has no row. Without a row in use, the package's is.
 template = Table(

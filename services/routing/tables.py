@@ -3,18 +3,10 @@
 from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR, UUID
 
+from shared.base.columns import kept
+
 metadata = MetaData()
 _time = DateTime(timezone=True)
-
-
-def _kept() -> tuple[Column[str], Column[object], Column[bool]]:
-    """What stands on every stored object that holds customers' data."""
-    return (
-        Column("class", Text, nullable=False),
-        Column("delete_after", _time),
-        Column("legal_hold", Boolean, nullable=False, default=False),
-    )
-
 
 # One row per complaint or other message. `queued`: looks for a handler; `busy`: takes a place of `handler_id`.
 case = Table(
@@ -47,7 +39,7 @@ case = Table(
     Column("customer_id", UUID),
     Column("confirmed_at", _time),
     Column("document", JSONB, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # What a case is found by; apart from it, because it changes with the customer alone.
 search = Table(
@@ -55,7 +47,7 @@ search = Table(
     metadata,
     Column("complaint_id", UUID, primary_key=True),
     Column("words", TSVECTOR, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # A question to a department with the customer's own words, as the department sees it.
 enquiry = Table(
@@ -70,7 +62,7 @@ enquiry = Table(
     Column("asked_at", _time, nullable=False),
     Column("answer", Text),
     Column("answered_at", _time),
-    *_kept(),
+    *kept(),
 )
 # Files that people of the house added to a case.
 attachment = Table(
@@ -84,7 +76,7 @@ attachment = Table(
     Column("content", LargeBinary, nullable=False),
     Column("added_at", _time, nullable=False),
     Column("added_by", Text, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # Answers of bulk actions, for who asks the same again.
 bulk = Table(
@@ -106,7 +98,7 @@ history = Table(
     Column("kind", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("data", JSONB, nullable=False),
-    *_kept(),
+    *kept(),
 )
 offer = Table(
     "offer",
@@ -149,7 +141,7 @@ known_by = Table(
     Column("customer_id", UUID, primary_key=True),
     Column("handler_id", Text, nullable=False),
     Column("at", _time, nullable=False),
-    *_kept(),
+    *kept(),
 )
 # Why a case went where it went, as it stood in that version of the case.
 explanation = Table(

@@ -17,11 +17,12 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql import UUID as UUIDColumn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
+from shared.base.columns import kept
 from shared.base.db import Database, is_transient
 from shared.base.loops import LoopControl
 from shared.base.measures import counter
@@ -57,9 +58,7 @@ webhook = Table(
     Column("settled_at", _time),
     Column("status", Integer),
     Column("reason", Text),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 # An attempt whose process died is due again when its lease ends: `next_try_at` is that moment while it is sending.
 _CLAIM = text(

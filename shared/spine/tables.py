@@ -15,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from shared.base.columns import kept
+
 metadata = MetaData()
 _time = DateTime(timezone=True)
 
@@ -72,9 +74,7 @@ parked = Table(
     Column("released_by", Text),
     Column("released_reason", Text),
     Column("done_at", _time),
-    Column("class", Text, nullable=False),
-    Column("delete_after", _time),
-    Column("legal_hold", Boolean, nullable=False),
+    *kept(),
 )
 # Written while tracing is on: where what follows without an event goes on.
 trace = Table(
