@@ -21,7 +21,7 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 _UNSAID = {
     "name": ("您", "you"),
     "reference": ("", ""),
-    "product": ("商品", "product"),
+    "product": ("商品", "the product"),
     "order": ("您的订单", "your order"),
 }
 PLACES = tuple(_UNSAID)

@@ -1,13 +1,14 @@
 """Sign-in, account, shifts, replies and ability sheets in a real browser: accessible, in both languages and widths."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from services.routing import abilities
 from shared.base.security import COOKIE
-from tests.integration.test_abilities import THIS, form
+from tests.integration.test_abilities import THIS, breach, form
 from tests.integration.test_intake_looks import look
 from tests.integration.test_sign_in import PASSWORD, account
 from tests.support.browser import DESKTOP, browser, served
@@ -38,15 +39,23 @@ async def work(bench: Bench) -> list[UUID]:
     ]
     await bench.handler("zhang", name="Zhang Min", capacity=100, shifts=plan)
     await bench.handler("chen", name="Luo Chen", presence="away")
-    ids = [await bench.complaint(WORDS[n % len(WORDS)]) for n in range(abilities.LEAST + 3)]
+    tiers = ("high", "middle", "middle", "low")
+    words = [(WORDS[n * n % len(WORDS)], tiers[n % 4]) for n in range(abilities.LEAST + 3)]
+    ids = [await bench.complaint(said, tier=tier) for said, tier in words]
     while any(row.n for row in await bench.sql("SELECT count(*) AS n FROM case_file WHERE queued")):
         await bench.rounds.round()
+    for n, complaint_id in enumerate(ids[:9]):
+        call = {"direction": "out", "channel": "hotline", "summary": "A call.", "at": datetime.now(UTC).isoformat()}
+        outcome = "no_answer" if n % 4 == 3 else "reached"
+        await bench.as_("zhang").post(f"/v1/cases/{complaint_id}/contacts", json={**call, "outcome": outcome})
+    for complaint_id in ids[:2]:
+        await bench.feed(complaint_id, breach())
     boss, lena = bench.as_("boss", "manager"), bench.as_("lena", "lead")
     for name in ("zhang", "chen"):
         await boss.put(f"/v1/handlers/{name}/lead", json={"lead": "lena"})
     marks = {f"b-{key}": str(2 + n % 3) for n, key in enumerate(abilities.behaviours())}
-    words = "I let customers finish now. Next: call you sooner when somebody threatens."
-    await bench.as_("zhang").post("/desk/abilities/zhang", data={**form(3, words), **marks})
+    said = "I let customers finish now. Next: call you sooner when somebody threatens."
+    await bench.as_("zhang").post("/desk/abilities/zhang", data={**form(3, said), **marks})
     await lena.post("/desk/abilities/zhang", data=form(3, "The calls of May show it: you wait until they are done."))
     return ids
 
@@ -65,8 +74,9 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(bench: Bench)
         wrong += await look(page, f"{base}/desk/account", "account", cookies=tokens["zhang"])
         wrong += await look(page, f"{base}/desk/abilities/zhang?quarter={THIS}", "abilities", cookies=tokens["zhang"])
         wrong += await look(page, f"{base}/desk/cases/{ids[0]}/replies", "use-reply", cookies=tokens["zhang"])
-        for name in ("abilities", "shifts", "replies", f"replies/{reply}"):
-            wrong += await look(page, f"{base}/desk/{name}", name.partition("/")[0] + "-lead", cookies=tokens["lena"])
+        wrong += await look(page, f"{base}/desk/replies/{reply}", "reply", cookies=tokens["lena"])
+        for name in ("abilities", "shifts", "replies"):
+            wrong += await look(page, f"{base}/desk/{name}", f"{name}-lead", cookies=tokens["lena"])
         assert wrong == []
 
 

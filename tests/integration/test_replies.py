@@ -29,7 +29,7 @@ async def bench(database: Callable[..., Database]) -> AsyncIterator[Bench]:
 
 
 def case_of(language: str) -> Case:
-    product = "手机" if language == "zh" else "phone"
+    product = "手机" if language == "zh" else "the phone"
     return Case(uuid4(), reference="AM-7K2M9Q4T17", name="Ada Lane", product=product, order_ref="4711")
 
 
@@ -54,7 +54,7 @@ def test_there_is_a_house_reply_for_each_cause_in_both_languages() -> None:
 def test_what_the_case_does_not_say_is_filled_with_plain_words() -> None:
     empty = case_of("en")
     empty.product = empty.name = ""
-    assert replies.filled("Dear {name}, your {product}.", "en", empty) == "Dear you, your product."
+    assert replies.filled("Dear {name}, {product} failed.", "en", empty) == "Dear you, the product failed."
     assert replies.unknown_places("{name} {amount} {") == ["amount", "{"]
 
 
