@@ -218,7 +218,8 @@ class Words:
 
     def reply_cause(self, name: str) -> str:
         """A cause of the reply library."""
-        return self.t("any_cause") if name == "any" else self.cause(name)
+        words = self.t("any_cause") if name == "any" else self.cause(name)
+        return words[:1].upper() + words[1:]
 
     def owner(self, name: str) -> str:
         """Who answers for a reply."""

@@ -40,7 +40,7 @@ async def work(bench: Bench) -> list[UUID]:
     await bench.handler("zhang", name="Zhang Min", capacity=100, shifts=plan)
     await bench.handler("chen", name="Luo Chen", presence="away")
     tiers = ("high", "middle", "middle", "low")
-    words = [(WORDS[n * n % len(WORDS)], tiers[n % 4]) for n in range(abilities.LEAST + 3)]
+    words = [(WORDS[n * 3 // 2 % len(WORDS)], tiers[n % 4]) for n in range(abilities.LEAST + 3)]
     ids = [await bench.complaint(said, tier=tier) for said, tier in words]
     while any(row.n for row in await bench.sql("SELECT count(*) AS n FROM case_file WHERE queued")):
         await bench.rounds.round()
