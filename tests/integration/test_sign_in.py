@@ -214,6 +214,20 @@ async def test_after_signing_in_one_goes_on_to_our_own_pages_only(bench: Bench, 
     assert 'content="0;url=http://routing:8001/agent"' in beside.text
 
 
+async def test_who_opens_a_page_signs_in_and_comes_back_and_a_program_is_refused(
+    bench: Bench, browser: httpx.AsyncClient
+) -> None:
+    await account(bench, "lena", "lead")
+    sent = await browser.get("/desk/shifts", headers={"Accept": "text/html"})
+    assert sent.status_code == 303
+    form = await browser.get(sent.headers["location"])
+    assert 'name="next" value="/desk/shifts"' in form.text
+    assert (await enter(browser, "lena", next="/desk/shifts")).headers["location"] == "/desk/shifts"
+    browser.cookies.clear()
+    refused = await browser.get("/v1/handlers")
+    assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+
+
 async def test_the_command_line_answers_in_one_line_and_shows_no_secret(bench: Bench) -> None:
     done = await people(bench, "add", "zhang", "--role", "handler", "--password-stdin", typed=PASSWORD + "\n")
     assert (done.returncode, done.stdout) == (0, "zhang may sign in as handler\n")
