@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
         "smtp://127.0.0.1:8026", description="smtp://[user:password@]host[:port][?starttls=1][&ca=FILE], smtps://…"
     )
     smtp_connections: int = Field(
-        16, ge=1, le=64, description="Kept connections to the mail server; two letters each are on their way at most"
+        24, ge=1, le=64, description="Kept connections to the mail server; two letters each are on their way at most"
     )
     smtp_timeout: float = Field(20.0, gt=0, description="Longest wait for one answer of the mail server")
     mail_domain: str = Field(

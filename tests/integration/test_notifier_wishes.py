@@ -113,6 +113,7 @@ async def test_who_wants_to_be_called_gets_no_mail_and_somebody_has_the_words_to
         ({"channel": "post"}, "/postal_address"),
         ({"channel": "chat"}, "/chat"),
         ({"channel": "pigeon"}, "/channel"),
+        ({"channel": "chat", "chat": "wx:\x00lina"}, "/chat"),
     ],
 )
 async def test_a_wish_that_the_house_cannot_follow_is_refused_with_its_field(

@@ -20,6 +20,7 @@ from ..debts import Debts
 from ..model import Matter
 from ..pdf import NoFont
 from ..store import Reading
+from .fields import Said
 
 STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
 DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")
@@ -80,14 +81,14 @@ class LetterOut(BaseModel):
 
 class ReasonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: Said = Field(min_length=1, max_length=1000)
 
 
 class AmendedRemedyIn(BaseModel):
     """A remedy of the decision by its id, with another sum, another day, or both."""
 
     model_config = ConfigDict(extra="forbid")
-    remedy: str = Field(max_length=100)
+    remedy: Said = Field(max_length=100)
     amount: Decimal | None = Field(None, ge=0, max_digits=14, decimal_places=2)
     by: date | None = None
 
@@ -101,12 +102,12 @@ class AmendedRemedyIn(BaseModel):
 class AmendIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     remedies: list[AmendedRemedyIn] = Field(min_length=1, max_length=50)
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: Said = Field(min_length=1, max_length=1000)
 
 
 class ApproveIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    reason: str | None = Field(None, max_length=1000)
+    reason: Said | None = Field(None, max_length=1000)
 
 
 def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: Callable[[Any], bytes]) -> APIRouter:

@@ -17,9 +17,10 @@ from ..debts import Debts
 from ..model import Matter
 from ..notices import Notices
 from ..store import Reading
+from .fields import Said
 from .letters import APPROVERS, LEADS, LetterOut, ReasonIn, shown_letter
 
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+Line = Annotated[Said, Field(min_length=1, max_length=500)]
 
 
 class _In(BaseModel):
@@ -32,8 +33,8 @@ class RegretIn(_In):
 
     happened: Line
     doing: list[Line] = Field(min_length=1, max_length=5)
-    caller: str = Field(min_length=1, max_length=100)
-    caller_role: str | None = Field(None, max_length=100)
+    caller: Said = Field(min_length=1, max_length=100)
+    caller_role: Said | None = Field(None, max_length=100)
     call_by: AwareDatetime
 
 

@@ -14,6 +14,7 @@ from shared.spine.spine import Spine
 from ..model import Matter
 from ..pledges import Pledges
 from ..store import Reading
+from .fields import Said
 from .letters import STAFF
 
 
@@ -38,7 +39,7 @@ class KeptIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     at: datetime
-    evidence: str = Field(min_length=1, max_length=500)
+    evidence: Said = Field(min_length=1, max_length=500)
 
     @field_validator("at")
     @classmethod

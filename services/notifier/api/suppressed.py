@@ -13,6 +13,7 @@ from shared.spine.spine import Spine
 
 from ..store import Reading
 from ..store.cases import suppress, unsuppress
+from .fields import Said
 
 
 class SuppressedOut(BaseModel):
@@ -26,11 +27,11 @@ class SuppressedOut(BaseModel):
 
 class AddressIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    address: str = Field(min_length=3, max_length=320)
+    address: Said = Field(min_length=3, max_length=320)
 
 
 class SuppressIn(AddressIn):
-    reason: str = Field(min_length=1, max_length=200)
+    reason: Said = Field(min_length=1, max_length=200)
 
 
 def router(spine: Spine[Any], reading: Reading) -> APIRouter:

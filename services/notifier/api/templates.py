@@ -13,6 +13,7 @@ from shared.spine.spine import Spine
 from ..editions import Shelf, Unusable
 from ..model import Matter
 from ..store.editions import PACKAGE, Editions
+from .fields import Said
 
 READERS: tuple[Role, ...] = ("lead", "manager", "approver", "auditor", "quality")
 
@@ -43,8 +44,8 @@ class UploadIn(BaseModel):
     """A whole language as one YAML document, and why it changes."""
 
     model_config = ConfigDict(extra="forbid")
-    document: str = Field(min_length=1, max_length=500_000)
-    note: str = Field(min_length=1, max_length=1000)
+    document: Said = Field(min_length=1, max_length=500_000)
+    note: Said = Field(min_length=1, max_length=1000)
 
 
 class RollbackIn(BaseModel):

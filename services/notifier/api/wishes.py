@@ -14,6 +14,7 @@ from ..debts import Debts
 from ..model import Matter, Wish
 from ..store import Reading
 from ..wishes import Wishes
+from .fields import Said
 from .letters import STAFF
 
 
@@ -26,8 +27,8 @@ class WishIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     channel: Literal["email", "sms", "post", "chat", "call"] | None = None
     large_print: bool = False
-    postal_address: str | None = Field(None, min_length=1, max_length=500)
-    chat: str | None = Field(None, min_length=1, max_length=200)
+    postal_address: Said | None = Field(None, min_length=1, max_length=500)
+    chat: Said | None = Field(None, min_length=1, max_length=200)
 
 
 class WishOut(WishIn):
