@@ -1,12 +1,13 @@
 """Letters to one person do not read as a form: what two of them have in common, counted in whole sentences."""
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
 from services.notifier import language as languages
 from services.notifier import policy, specimens
-from services.notifier.letter import Kind, Letter
+from services.notifier.letter import KINDS, Kind, Letter
 from services.notifier.lint import Linter
 from services.notifier.model import Facts
 from services.notifier.writer import Writer
@@ -48,3 +49,11 @@ def test_a_second_case_is_not_acknowledged_as_the_first_was(language: str) -> No
     again = specimens.facts(language, asked_again=True, channel="hotline")
     told = [written("reopening", "", about) for about in (specimens.facts(language), again)]
     assert shared(told[0], told[1]) < 0.7
+
+
+def test_the_page_says_of_each_kind_what_brings_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/letters.md").read_text(encoding="utf-8")
+    table = page.partition("| the letter | what brings it | from |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines()]
+    assert len({cells[0].strip() for cells in rows}) == len(KINDS)
+    assert all(cell.strip() for cells in rows for cell in cells)
