@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from services.intake import timeline
 from services.notifier import language as languages
 from services.notifier import policy, specimens
 from services.notifier.letter import KINDS, Kind, Letter
@@ -57,3 +58,7 @@ def test_the_page_says_of_each_kind_what_brings_it() -> None:
     rows = [line.strip("|").split("|") for line in table.splitlines()]
     assert len({cells[0].strip() for cells in rows}) == len(KINDS)
     assert all(cell.strip() for cells in rows for cell in cells)
+
+
+def test_the_customers_page_has_a_name_for_each_kind() -> None:
+    assert set(timeline.LETTERS) == set(KINDS)
