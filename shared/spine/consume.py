@@ -4,39 +4,33 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import kafka, sql, tracing
 from shared.base.brokers import Brokers
 from shared.base.db import is_transient, sqlstate
-from shared.base.errors import Refused
 from shared.base.loops import LoopControl
 from shared.base.telemetry import (
-    ASSIGNMENTS,
     BREAKER,
     CONSUMED,
     CONSUMED_OUTCOMES,
     DEADLOCKS,
     EVENT_AGE,
-    LAG,
     TRANSIENT,
 )
 from shared.events import codec
 from shared.events.envelope import Event, Payload
 
-from . import tables as t
 from .effects import Handlers, S
 from .parking import Record, address, named, park, queue_behind, recently_parked
+from .positions import Positions, Seek
 from .unit import Unit, Work
 
 log = structlog.get_logger()
@@ -49,19 +43,6 @@ _CLAIM = sql.Statement(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
-_POSITIONS = sql.Statement(
-    "INSERT INTO consumer_position AS p (partition, next_offset, caught_up_at, assigned_at) "
-    "SELECT partition, next_offset, now() - make_interval(secs => age), now() FROM "
-    "unnest(CAST(:partitions AS int[]), CAST(:offsets AS bigint[]), CAST(:ages AS float8[])) "
-    "AS u(partition, next_offset, age) ORDER BY partition "
-    "ON CONFLICT (partition) DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), "
-    "caught_up_at = GREATEST(p.caught_up_at, EXCLUDED.caught_up_at)"
-)
-_ASSIGNED = sql.Statement(
-    "INSERT INTO consumer_position AS p (partition, next_offset, assigned_at) "
-    "SELECT partition, 0, now() FROM unnest(CAST(:partitions AS int[])) AS u(partition) ORDER BY partition "
-    "ON CONFLICT (partition) DO UPDATE SET assigned_at = EXCLUDED.assigned_at RETURNING partition, next_offset"
-)
 
 
 @dataclass
@@ -71,10 +52,6 @@ class Decoded:
     record: Record
     event: Event[Payload] | None = None
     reason: str = ""
-
-
-class OutOfRange(Refused):
-    """The topic no longer holds the next event: events are missing, so consuming must not go on by itself."""
 
 
 class Consumer(Generic[S]):
@@ -89,12 +66,8 @@ class Consumer(Generic[S]):
         self.wanted = {model.type for model in handlers}
         self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
         self.instance, self.session_timeout, self.linger = instance, session_timeout, linger
-        self._next: dict[int, int] = {}
-        self._moved = False
-        self._written = 0.0
+        self.positions = Positions(work.db, work.origin, accept_older_database=accept_older_database)
         self._tripped = False
-        self._refused: OutOfRange | None = None
-        self._unproven = not accept_older_database
         self._outcomes = {outcome: CONSUMED.labels(work.service, outcome) for outcome in CONSUMED_OUTCOMES}
         self._age = EVENT_AGE.labels(work.service)
 
@@ -105,7 +78,7 @@ class Consumer(Generic[S]):
             client = kafka.consumer(
                 self.bootstrap, self.work.origin.group, instance=self.instance, session_timeout=self.session_timeout
             )
-            client.subscribe([self.work.origin.topic], listener=_Seek(self, client))
+            client.subscribe([self.work.origin.topic], listener=Seek(self.positions, client))
             try:
                 await client.start()
                 backoff = 0.2
@@ -122,73 +95,27 @@ class Consumer(Generic[S]):
         busy = 0
         while not ctl.stopping:
             ctl.beat()
-            if self._refused:
-                raise self._refused
+            self.positions.check()
             if self._tripped:
                 await ctl.sleep(2.0)
                 if await self._look_at_breaker():
                     continue
             polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
-            records = await self._taken(client, polled)
-            if self._unproven:
-                await self._prove(client, records)
+            records = await self.positions.taken(client, polled)
+            if self.positions.unproven:
+                await self.positions.prove(client, records)
             handled = await self._until_done(client, records, ctl)
+            if self.positions.mark_due:
+                await self.positions.mark(client)
             now = time.monotonic()
-            if now - self._written > (POSITION_SECONDS if self._moved else MARK_SECONDS):
-                await self._quietly(self._write_positions(client))
             if now - committed > 1.0:
                 committed = now
-                await self._commit_to_kafka(client)
-                self._measure_lag(client)
+                await self.positions.copy_to_kafka(client)
+                self.positions.measure_lag(client)
             # Cost is per wake-up: when small polls come back to back, wait a little so that one serves more events.
             busy = busy + 1 if handled and 2 * len(records) < self.max_records else 0
             if busy > 1:
                 await asyncio.sleep(min(self.linger, self.linger / 3 * busy))
-
-    async def _taken(self, client: AIOKafkaConsumer, polled: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
-        """The records to look at: from our position on, which must not lie before what the topic still holds."""
-        records = []
-        for tp, batch in polled.items():
-            expected = self._next.get(tp.partition)
-            if expected is None:  # fetched before the seek that follows an assignment
-                continue
-            fresh = [r for r in batch if r.offset >= expected]
-            if fresh and fresh[0].offset > expected:
-                self._check_range(tp, expected, (await client.beginning_offsets([tp]))[tp])
-            if fresh:
-                self._next[tp.partition] = fresh[-1].offset + 1
-                self._moved = True
-            records += [Record(tp.partition, r.offset, r.key, r.headers, r.value) for r in fresh]
-        return records
-
-    async def _prove(self, client: AIOKafkaConsumer, records: Sequence[Record]) -> None:
-        """Until the backlog is read: the topic may hold no event of ours that our database does not know.
-
-        After a restore to an earlier point in time it does; the same ids and sequences would then be used twice.
-        """
-        source = self.work.origin.source.encode()
-        claimed: dict[UUID, int] = {}
-        for record in records:
-            named = dict(record.headers)
-            if named.get("ce_source") == source:
-                complaint = UUID(named["ce_subject"].decode())
-                claimed[complaint] = max(claimed.get(complaint, 0), int(named["ce_sequence"]))
-        if claimed:
-            async with self.work.db.read() as tx:
-                rows = await tx.execute(select(t.stream).where(sql.any_of(t.stream.c.complaint_id, list(claimed))))
-                known = {row.complaint_id: row.sequence for row in rows}
-            newer = sum(sequence > known.get(complaint, 0) for complaint, sequence in claimed.items())
-            if newer:
-                raise Refused(
-                    f"the topic holds newer events of {newer} complaints than this database: restored from before? "
-                    f"`amends lost --service {self.work.service}` lists them; AMENDS_ACCEPT_OLDER_DATABASE=true goes on"
-                )
-        parts = [tp.partition for tp in client.assignment()]
-        self._unproven = not parts or any(self._caught_up(client, p) is None for p in parts)
-
-    def _check_range(self, tp: TopicPartition, position: int, first: int) -> None:
-        if position and position < first:
-            raise OutOfRange(f"partition {tp.partition}: position {position}, the topic begins at {first}")
 
     async def _until_done(self, client: AIOKafkaConsumer, records: Sequence[Record], ctl: LoopControl) -> bool:
         """Apply a poll's records, repeating after passing failures; whether there was anything to handle."""
@@ -235,7 +162,7 @@ class Consumer(Generic[S]):
                 if n + 1 < len(decoded):
                     await self._apply_or_isolate(client, decoded[n + 1 :])
                     return
-        await self._write_positions(client)
+        await self.positions.write(client)
 
     async def _transaction(
         self, client: AIOKafkaConsumer, decoded: Sequence[Decoded], *, positions: bool = True
@@ -250,10 +177,10 @@ class Consumer(Generic[S]):
             await queue_behind(unit, stalled)
             await self.apply(unit, [i.event for i in free if i.event])
             # The inbox makes an effect happen once; the position only says from where on to ask, and may lag behind.
-            if positions := positions and time.monotonic() - self._written > POSITION_SECONDS:
-                await self._advance(unit.tx, client)
+            if positions := positions and self.positions.due:
+                await self.positions.advance(unit.tx, client)
         if positions:
-            self._note_written()
+            self.positions.written()
         self._count(decoded, fresh, free, stalled)
 
     async def _claim(self, unit: Unit, decoded: Sequence[Decoded]) -> list[Decoded]:
@@ -311,109 +238,6 @@ class Consumer(Generic[S]):
         for item in free:
             if item.event:
                 self._age.observe(max(0.0, now - item.event.time.timestamp()))
-
-    def _caught_up(self, client: AIOKafkaConsumer, partition: int) -> float | None:
-        """Seconds since this partition was last seen without anything unread; None when something is unread."""
-        tp = TopicPartition(self.work.origin.topic, partition)
-        high: int | None = client.highwater(tp)
-        polled: int | None = client.last_poll_timestamp(tp)
-        if high is None or not polled or self._next.get(partition, 0) < high:
-            return None
-        return max(0.0, time.time() - polled / 1000)
-
-    async def _advance(self, tx: AsyncConnection, client: AIOKafkaConsumer) -> None:
-        mine = sorted(tp.partition for tp in client.assignment() if tp.partition in self._next)
-        if mine:
-            await _POSITIONS.rows(
-                tx,
-                {
-                    "partitions": mine,
-                    "offsets": [self._next[p] for p in mine],
-                    "ages": [self._caught_up(client, p) for p in mine],
-                },
-            )
-
-    def _note_written(self) -> None:
-        self._moved, self._written = False, time.monotonic()
-
-    async def _write_positions(self, client: AIOKafkaConsumer) -> None:
-        async with self.work.db.transaction() as tx:
-            await self._advance(tx, client)
-        self._note_written()
-
-    async def _quietly(self, step: Any) -> None:
-        # An idle consumer's mark of being caught up: without a database there is no mark, and timers wait.
-        try:
-            await step
-        except Exception as error:
-            if not is_transient(error):
-                raise
-
-    async def _commit_to_kafka(self, client: AIOKafkaConsumer) -> None:
-        # For lag tools alone: what counts is the position in the database.
-        offsets = {tp: self._next[tp.partition] for tp in client.assignment() if tp.partition in self._next}
-        if offsets:
-            try:
-                await client.commit(offsets)
-            except KafkaError as error:
-                log.debug("position not copied to the broker", error=type(error).__name__)
-
-    def _measure_lag(self, client: AIOKafkaConsumer) -> None:
-        for tp in client.assignment():
-            high = client.highwater(tp)
-            if high is not None and tp.partition in self._next:
-                LAG.labels(self.work.service, str(tp.partition)).set(max(0, high - self._next[tp.partition]))
-
-    def refuse(self, reason: OutOfRange) -> None:
-        """End the loop at its next turn."""
-        self._refused = reason
-
-    def revoked(self, partition: int) -> None:
-        """Another member has this partition now."""
-        if self._next.pop(partition, None) is not None:
-            with suppress(KeyError):  # it was never measured
-                LAG.remove(self.work.service, str(partition))
-
-    async def assigned(self, client: AIOKafkaConsumer, partitions: Iterable[int]) -> None:
-        """Go to the positions of the database, which alone are true."""
-        mine = sorted(partitions)
-        if not mine:
-            return
-        async with self.work.db.transaction() as tx:
-            rows = await _ASSIGNED.rows(tx, {"partitions": mine})
-        tps = [TopicPartition(self.work.origin.topic, r.partition) for r in rows]
-        first = await client.beginning_offsets(tps)
-        for row, tp in zip(rows, tps, strict=True):
-            self._check_range(tp, row.next_offset, first[tp])
-            self._next[row.partition] = max(row.next_offset, first[tp])
-            client.seek(tp, self._next[row.partition])
-            LAG.labels(self.work.service, str(row.partition)).set(0)
-        ASSIGNMENTS.labels(self.work.service).inc()
-
-
-class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]
-    """On assignment seek; a failing database is waited for, because consuming from elsewhere would be wrong."""
-
-    def __init__(self, consumer: Consumer[Any], client: AIOKafkaConsumer) -> None:
-        self.consumer, self.client = consumer, client
-
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        for tp in revoked:
-            self.consumer.revoked(tp.partition)
-
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        partitions = [tp.partition for tp in assigned]
-        while True:
-            try:
-                await self.consumer.assigned(self.client, partitions)
-                return
-            except OutOfRange as refused:
-                self.consumer.refuse(refused)  # raised here it would only be logged
-                return
-            except Exception as error:
-                if not is_transient(error) and not isinstance(error, KafkaError):
-                    raise
-                await asyncio.sleep(0.5)
 
 
 def _is_event(record: Record) -> bool:

@@ -30,6 +30,7 @@ from sqlalchemy import text
 from shared.base.db import Database
 from shared.base.runtime import Supervisor
 from shared.spine.consume import Consumer
+from shared.spine.positions import Positions
 from shared.spine.relay import Relay
 from shared.spine.unit import Unit
 
@@ -125,20 +126,20 @@ def _watch_transactions(passed: Passed) -> None:
 
 
 def _watch_consumer(passed: Passed) -> None:
-    apply, advance = Consumer.apply, Consumer._advance
+    apply, advance = Consumer.apply, Positions.advance
 
     async def applied(self: Consumer[Any], unit: Unit, events: Sequence[Any]) -> None:
         await apply(self, unit, events)
         if events:
             passed(f"{_loop.get()}/effects")
 
-    async def advanced(self: Consumer[Any], tx: Any, client: Any) -> None:
+    async def advanced(self: Positions, tx: Any, client: Any) -> None:
         await advance(self, tx, client)
         if _decided.get():
             passed(f"{_loop.get()}/position")
 
     Consumer.apply = applied  # type: ignore[method-assign]
-    Consumer._advance = advanced  # type: ignore[method-assign]
+    Positions.advance = advanced  # type: ignore[method-assign]
 
 
 def _watch_relay(passed: Passed) -> None:

@@ -54,7 +54,7 @@ def position_first() -> None:
     apply: Callable[..., Awaitable[None]] = Consumer._transaction
 
     async def transaction(self: Consumer[Any], client: Any, decoded: Sequence[Any], *, positions: bool = True) -> None:
-        await self._write_positions(client)
+        await self.positions.write(client)
         await apply(self, client, decoded, positions=positions)
 
     Consumer._transaction = transaction  # type: ignore[method-assign]
