@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.base.commands import Json, fail
 from shared.base.config import Settings, load
 from shared.base.db import Database
 from shared.calendars import CalendarError, Calendars, Duration, explain, load_calendars, read_moment
@@ -26,7 +26,6 @@ from .store import Store
 policy = typer.Typer(help="Check policy packs, and see what one would change.", no_args_is_help=True)
 calendar = typer.Typer(help="Reckon with business time.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CalendarId = Annotated[str, typer.Option("--calendar", help="Its id: cn-mainland, mon-fri@Asia/Tokyo, …")]
 From = Annotated[str, typer.Option("--from", help="A time, RFC 3339; without a zone it is the calendar's own.")]
 
@@ -55,7 +54,7 @@ def policy_check(
         try:
             pack = check(path.read_text(encoding="utf-8"), calendars)
         except OSError as error:
-            _fail(f"{path}: {error.strerror}", 2)
+            fail(f"{path}: {error.strerror}", 2)
         except UnicodeDecodeError:
             results.append({"file": str(path), "faults": [{"line": 1, "key": "", "message": "not UTF-8 text"}]})
         except Faulty as error:
@@ -90,13 +89,13 @@ def policy_preview(
         text = path.read_text(encoding="utf-8")
         pack = check(text, calendars)
     except (OSError, UnicodeDecodeError) as error:
-        _fail(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}", 2)
+        fail(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}", 2)
     except Faulty as error:
-        _fail(f"{path}:{error.faults[0]}", 1)
+        fail(f"{path}:{error.faults[0]}", 1)
     try:
         report = asyncio.run(_previewed(load(DatabaseSettings), calendars, pack, text))
     except (SQLAlchemyError, OSError) as error:
-        _fail(f"the database cannot be read ({type(error).__name__})", 1)
+        fail(f"the database cannot be read ({type(error).__name__})", 1)
     if as_json:
         print(json.dumps({"pack": pack.pack, "open": report.open, **report.counts}, indent=2))
         return
@@ -132,7 +131,7 @@ def calendar_add(
         begin, limit = read_moment(start, found.zone), Duration.parse(duration)
         due = found.add(begin, limit)
     except CalendarError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     said = explain(found, begin, limit, due)
     if as_json:
         print(
@@ -168,7 +167,7 @@ def calendar_between(
         begin, until = read_moment(start, found.zone), read_moment(end, found.zone)
         work, days = found.between(begin, until), found.working_days_between(begin, until)
     except CalendarError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     if as_json:
         print(
             json.dumps(
@@ -191,13 +190,8 @@ def _calendars() -> Calendars:
     try:
         return load_calendars(load(CalendarSettings).calendars)
     except CalendarError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
 
 
 def _rfc3339(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"amends: {message}", file=sys.stderr)
-    raise SystemExit(code)

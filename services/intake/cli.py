@@ -3,17 +3,16 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
-from shared.base.config import KafkaAccess, Settings, load
+from shared.base.commands import Json, fail, with_database
+from shared.base.config import KafkaAccess, load
 from shared.base.db import Database
 from shared.base.security import key_hash
 from shared.events.envelope import TOPIC
@@ -27,15 +26,7 @@ from .store import reconciliation
 channel = typer.Typer(help="Keys of the channels that call REST.", no_args_is_help=True)
 reconcile = typer.Typer(help="Account for everything that was seen.")
 
-T = TypeVar("T")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The channel's name: letters, digits, dot, dash, underscore.")]
-
-
-class DatabaseSettings(Settings):
-    """For intake's own schema."""
-
-    database_url: SecretStr
 
 
 class TopicSettings(KafkaAccess):
@@ -44,28 +35,6 @@ class TopicSettings(KafkaAccess):
     kafka_bootstrap: str
     topic: str = TOPIC
     database_url: SecretStr | None = None  # with it, what was found is kept for the metrics
-
-
-def fail(message: str, code: int = 1) -> NoReturn:
-    """End with one line on standard error."""
-    print(f"amends: {message}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def with_database(run: Callable[[Database], Awaitable[T]]) -> T:
-    """Run with intake's database; one that cannot be used is one line on standard error."""
-
-    async def go() -> T:
-        database = Database(load(DatabaseSettings).database_url.get_secret_value(), "intake", work_pool=1, api_pool=1)
-        try:
-            return await run(database)
-        finally:
-            await database.close()
-
-    try:
-        return asyncio.run(go())
-    except (SQLAlchemyError, OSError) as error:
-        fail(f"the database cannot be used: {type(error).__name__}")
 
 
 def _print_key(name: str, key: str, scopes: tuple[str, ...], *, as_json: bool) -> None:
@@ -99,7 +68,7 @@ def channel_add(
             await store.add(tx, key_hash(key), name, wanted, per_minute)
             return True
 
-    if not with_database(add):
+    if not with_database("intake", add):
         fail(f"the channel {name} has a key already; `amends channel rotate {name}` makes the next")
     _print_key(name, key, wanted, as_json=as_json)
 
@@ -122,7 +91,7 @@ def channel_rotate(
             await store.add(tx, key_hash(key), name, before.scopes, before.per_minute)
             return before.scopes
 
-    scopes = with_database(rotate)
+    scopes = with_database("intake", rotate)
     if scopes is None:
         fail(f"there is no channel {name} with a valid key")
     _print_key(name, key, scopes, as_json=as_json)
@@ -136,7 +105,7 @@ def channel_revoke(name: Name, as_json: Json = False) -> None:
         async with database.transaction() as tx:
             return await store.revoke(tx, name)
 
-    ended = with_database(revoke)
+    ended = with_database("intake", revoke)
     if not ended:
         fail(f"there is no channel {name} with a valid key")
     print(json.dumps({"name": name, "revoked": ended}) if as_json else f"{name}: {ended} key(s) revoked")
@@ -164,7 +133,7 @@ def reconcile_(
         async with database.read() as tx:
             return await reconciliation.balances(tx)
 
-    found = with_database(read)
+    found = with_database("intake", read)
     together = reconciliation.total(found)
     if as_json:
         document = {"sources": [reconciliation.shown(b) for b in found], "total": reconciliation.shown(together)}
@@ -185,7 +154,7 @@ def _verify(*, as_json: bool) -> None:
     except (KafkaError, OSError, LookupError) as error:
         fail(f"the topic cannot be read: {error}")
     if settings.database_url:
-        with_database(lambda database: accounting.keep_verdict(database, verdict))
+        with_database("intake", lambda database: accounting.keep_verdict(database, verdict))
     answer = {
         "records": verdict.records,
         "repeated": verdict.repeated,

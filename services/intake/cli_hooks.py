@@ -7,12 +7,13 @@ from uuid import UUID
 import typer
 from pydantic import Field, SecretStr
 
+from shared.base.commands import Json, fail, with_database
 from shared.base.config import Settings, load
 from shared.base.db import Database
 from shared.deliver import signing, webhooks
 from shared.deliver.http import Forbidden, checked_url
 
-from .cli import Json, Name, channel, fail, with_database
+from .cli import Name, channel
 from .statuses import purpose
 from .store import hooks
 from .store import keys as store
@@ -47,7 +48,7 @@ def channel_hook(
         async with database.transaction() as tx:
             return await hooks.put(tx, name, url) if await store.newest(tx, name) else None
 
-    version = with_database(put)
+    version = with_database("intake", put)
     if version is None:
         fail(f"there is no channel {name} with a valid key")
     secret = signing.derived(key, purpose(name, version))
@@ -62,7 +63,7 @@ def _remove(name: str) -> None:
         async with database.transaction() as tx:
             return await hooks.remove(tx, name)
 
-    if not with_database(gone):
+    if not with_database("intake", gone):
         fail(f"the channel {name} is told nothing")
     print(f"{name} is told no more")
 
@@ -81,7 +82,7 @@ def channel_deliveries(
         async with database.read() as tx:
             return await webhooks.listed(tx, state=None if state == "all" else state, target=name)
 
-    rows = with_database(read)
+    rows = with_database("intake", read)
     if as_json:
         print(json.dumps(rows, default=str))
         return
@@ -111,6 +112,6 @@ def channel_resend(
         async with database.transaction() as tx:
             return await webhooks.send_again(tx, wanted, target=name)
 
-    count = with_database(again)
+    count = with_database("intake", again)
     print(json.dumps({"again": count}) if as_json else f"{count} to be sent again")
     raise SystemExit(0 if count else 1)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import typer
 
+from shared.base.commands import Json, fail, with_database
 from shared.base.config import Settings, load
 from shared.base.db import Database
 from shared.base.errors import Problem
 
 from . import retention
-from .cli import Json, fail, with_database
 from .parsers import Parsers
 from .review import Review
 from .store import mails as store
@@ -66,7 +66,7 @@ def list_(
         finally:
             await review.parsers.close()
 
-    found = with_database(read)
+    found = with_database("intake", read)
     if as_json:
         print(json.dumps(found, default=str, ensure_ascii=False))
         return
@@ -88,7 +88,7 @@ def show(raw_id: Annotated[str, typer.Argument(help="The raw_id.")], as_json: Js
             await review.parsers.close()
 
     try:
-        found = with_database(read)
+        found = with_database("intake", read)
     except Problem as problem:
         fail(problem.detail)
     if as_json:
@@ -114,7 +114,7 @@ def replay(raw_id: str, *, as_json: bool) -> None:
         return None
 
     try:
-        became = with_database(run)
+        became = with_database("intake", run)
     except Problem as problem:
         fail(problem.detail)
     answer: dict[str, Any] = {"raw_id": str(id), **(became._asdict() if became else {"outcome": "pending"})}

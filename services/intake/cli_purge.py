@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from shared.base.commands import Json, fail, with_database
 from shared.base.db import Database
 
 from . import purge as job
 from . import reference as references
-from .cli import Json, fail, with_database
 from .store import purge as store
 
 purge = typer.Typer(help="Erase what has lived its time.")
@@ -24,7 +24,7 @@ def purge_(
     """Erase all that is due and print what went, by sort."""
     if context.invoked_subcommand:
         return
-    gone = with_database(job.counted if dry_run else job.purge)
+    gone = with_database("intake", job.counted if dry_run else job.purge)
     if as_json:
         print(json.dumps({"dry_run": dry_run, "gone": gone}))
         return
@@ -56,6 +56,6 @@ def _set(reference: str, *, held: bool) -> None:
         async with database.transaction() as tx:
             return await store.hold(tx, parsed, held=held)
 
-    if not with_database(change):
+    if not with_database("intake", change):
         fail(f"there is no complaint {parsed}")
     print(f"{parsed} is {'held' if held else 'released'}")

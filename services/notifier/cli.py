@@ -3,11 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 import yaml
 from pydantic import ValidationError
+
+from shared.base.commands import Json, fail
 
 from . import language as languages
 from . import policy
@@ -19,8 +21,6 @@ from .writer import Writer
 letter = typer.Typer(help="Check letters, and see what a letter would say.", no_args_is_help=True)
 
 T = TypeVar("T", LintIn, PreviewIn)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @letter.command("lint")
@@ -55,7 +55,7 @@ def _wanted(path: Path, text: str, language: str, kind: str) -> LintIn:
         try:
             found = json.loads(text)
         except ValueError as error:
-            _fail(f"{path}: {error}")
+            fail(f"{path}: {error}", 2)
     body: dict[str, Any] = {"text": text}
     if isinstance(found, dict):
         body = found if "letter" in found or "text" in found else {"letter": found}
@@ -78,9 +78,9 @@ def preview_file(
         document = yaml.safe_load(_read(path))
         writer = Writer(languages.load_all(), policy.load(policy_file), Linter())
     except yaml.YAMLError as error:
-        _fail(f"{path}: {' '.join(str(error).split())}")
+        fail(f"{path}: {' '.join(str(error).split())}", 2)
     except policy.PolicyError as error:
-        _fail(str(error))
+        fail(str(error), 2)
     shown = preview(writer, _valid(PreviewIn, path, document))
     if as_json:
         print(json.dumps(shown.model_dump(), ensure_ascii=False, indent=2))
@@ -105,9 +105,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        _fail(f"{path}: {error.strerror}")
+        fail(f"{path}: {error.strerror}", 2)
     except UnicodeDecodeError:
-        _fail(f"{path}: not UTF-8 text")
+        fail(f"{path}: not UTF-8 text", 2)
 
 
 def _valid(model: type[T], path: Path, document: Any) -> T:
@@ -116,9 +116,4 @@ def _valid(model: type[T], path: Path, document: Any) -> T:
     except ValidationError as problem:
         error = problem.errors(include_url=False)[0]
         where = ".".join(map(str, error["loc"]))
-        _fail(f"{path}: {where + ': ' if where else ''}{error['msg']}")
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"amends: {message}", file=sys.stderr)
-    raise SystemExit(2)
+        fail(f"{path}: {where + ': ' if where else ''}{error['msg']}", 2)

@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from shared.base.commands import fail
 
 from . import policy as policies
 from . import states
@@ -62,7 +64,7 @@ def simulate(
     try:
         given = scenarios.read(scenario)
     except scenarios.ScenarioError as problem:
-        _fail(str(problem))
+        fail(str(problem), 2)
     if customers:
         given = given.model_copy(update={"customers": customers, "warm_up": customers // 10})
     if not as_json:
@@ -76,19 +78,14 @@ def _policy(path: Path | None) -> policies.Policy:
     try:
         return policies.load(path)
     except policies.PolicyError as problem:
-        _fail(str(problem))
+        fail(str(problem), 2)
 
 
 def _texts(paths: list[Path]) -> list[tuple[str, str]]:
     try:
         return [(str(p), p.read_text("utf-8")) for p in paths] or [("-", sys.stdin.read())]
     except (OSError, UnicodeDecodeError) as problem:
-        _fail(str(problem))
-
-
-def _fail(line: str) -> NoReturn:
-    print(f"amends route: {line}", file=sys.stderr)
-    raise SystemExit(2)
+        fail(str(problem), 2)
 
 
 def _lines(document: dict[str, object]) -> str:

@@ -1,19 +1,15 @@
 """`amends people`: accounts and sessions. Passwords are asked for, or read from standard input; never arguments."""
 
-import asyncio
 import getpass
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
-from shared.base.config import Settings, load
+from shared.base.commands import Json, fail, with_database
 from shared.base.db import Database
 
 from . import accounts as rules
@@ -23,43 +19,13 @@ from .store import accounts as store
 
 people = typer.Typer(help="Accounts of people who sign in, their sessions, shifts and teams.", no_args_is_help=True)
 
-T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="The account's name; of a handler his id.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 WRONG = {
     "password_short": f"a password needs at least {rules.LEAST} characters",
     "password_long": f"a password may have {rules.MOST} characters at most",
     "password_plain": "this password is too plain: not the name, and not a few characters repeated",
 }
-
-
-class DatabaseSettings(Settings):
-    """For routing's own schema."""
-
-    database_url: SecretStr
-
-
-def fail(message: str, code: int = 1) -> NoReturn:
-    """End with one line on standard error."""
-    print(f"amends people: {message}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def with_database(run: Callable[[Database], Awaitable[T]]) -> T:
-    """Run with routing's database; one that cannot be used is one line on standard error."""
-
-    async def go() -> T:
-        database = Database(load(DatabaseSettings).database_url.get_secret_value(), "routing", work_pool=1, api_pool=1)
-        try:
-            return await run(database)
-        finally:
-            await database.close()
-
-    try:
-        return asyncio.run(go())
-    except (SQLAlchemyError, OSError) as error:
-        fail(f"the database cannot be used: {type(error).__name__}")
 
 
 @people.command("add")
@@ -84,7 +50,7 @@ def add(
         async with database.transaction() as tx:
             return await store.add(tx, name, role, password=stored, subject=subject or None)
 
-    if not with_database(put):
+    if not with_database("routing", put):
         fail(f"there is an account {name} already" + (", or one of this subject" if subject else ""))
     print(f"{name} may sign in as {role}")
 
@@ -131,7 +97,7 @@ def list_accounts(as_json: Json = False) -> None:
         async with database.read() as tx:
             return await store.accounts(tx)
 
-    rows = with_database(read)
+    rows = with_database("routing", read)
     for row in rows:
         way = "password" if row.password else "provider"
         state = "disabled" if row.disabled_at else "active"
@@ -157,7 +123,7 @@ def bring_in_shifts(
         async with database.transaction() as tx:
             return await shifts.bring_in(tx, raw, dry_run=dry_run)
 
-    plan, changed = with_database(put)
+    plan, changed = with_database("routing", put)
     for w in plan.wrong:
         if as_json:
             print(json.dumps({"line": w.line, "column": w.column, "name": w.name, "detail": w.detail}))
@@ -185,7 +151,7 @@ def set_lead(
         async with database.transaction() as tx:
             return await abilities.set_lead(tx, name, None if lead == "-" else lead)
 
-    if not with_database(put):
+    if not with_database("routing", put):
         fail(f"there is no handler {name}")
     print(f"{name} is led by {'nobody' if lead == '-' else lead}")
 
@@ -199,7 +165,7 @@ def _change(name: str, done: str, *, sign_out: bool = True, disabled: bool | Non
                 return None
             return await store.end(tx, name, "command line") if sign_out else 0
 
-    ended = with_database(put)
+    ended = with_database("routing", put)
     if ended is None:
         fail(f"there is no account {name}")
     print(f"{name} {done}" + (f"; {ended} sign-in(s) ended" if sign_out else ""))

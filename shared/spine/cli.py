@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from importlib import import_module
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from aiokafka.errors import KafkaError
@@ -14,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.base import kafka, security
+from shared.base.commands import Json, fail, with_database
 from shared.base.config import KafkaAccess, Settings, load
 from shared.base.db import Database
 from shared.base.errors import Refused
@@ -30,8 +30,6 @@ token = typer.Typer(help="Bearer tokens for people and services.", no_args_is_he
 parked = typer.Typer(help="Events that could not be handled.", no_args_is_help=True)
 lost = typer.Typer(help="After a restore: what the topic holds and a service's database has forgotten.")
 services = typer.Typer(help="What each service consumes, decides and emits.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class AdminSettings(Settings):
@@ -56,22 +54,10 @@ class TokenSettings(Settings):
     token_key: SecretStr
 
 
-class DatabaseSettings(Settings):
-    """For looking into one service's schema."""
-
-    database_url: SecretStr
-
-
 class RestoredSettings(KafkaSettings):
     """For comparing the topic with one service's schema."""
 
     deployment_id: str
-
-
-def fail(message: str, code: int = 1) -> NoReturn:
-    """One line, and out."""
-    print(f"amends: {message}", file=sys.stderr)
-    raise SystemExit(code)
 
 
 @migrate.command()
@@ -135,18 +121,11 @@ def _run(service: str, work: Any) -> Any:
     if service not in SERVICES:
         fail(f"no service {service!r}; there are {', '.join(SERVICES)}", 2)
 
-    async def with_database() -> Any:
-        db = Database(load(DatabaseSettings).database_url.get_secret_value(), service, work_pool=1, api_pool=1)
-        try:
-            async with db.transaction() as tx:
-                return await work(tx)
-        finally:
-            await db.close()
+    async def within(db: Database) -> Any:
+        async with db.transaction() as tx:
+            return await work(tx)
 
-    try:
-        return asyncio.run(with_database())
-    except (SQLAlchemyError, OSError) as error:
-        fail(str(error).splitlines()[0])
+    return with_database(service, within)
 
 
 @parked.command("list")
