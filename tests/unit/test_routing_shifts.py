@@ -127,3 +127,11 @@ def test_a_night_shift_belongs_to_its_first_day_and_to_the_handlers_own_zone() -
     spring = [Shift((6,), "22:00", "06:00")]
     assert on_shift(spring, "Europe/London", datetime(2026, 3, 29, 4, 59, tzinfo=UTC))
     assert not on_shift(spring, "Europe/London", datetime(2026, 3, 29, 5, 0, tzinfo=UTC))
+
+
+def test_a_shift_on_one_date_is_worked_on_a_holiday_too() -> None:
+    holiday = datetime(2026, 10, 1, 4, tzinfo=UTC)  # noon of the National Day in Shanghai
+    weekly, dated = Shift((4,), "09:00", "17:00"), Shift((4,), "09:00", "17:00", "2026-10-01", "2026-10-01")
+    assert not on_shift([weekly], "Asia/Shanghai", holiday, "cn-mainland")
+    assert on_shift([weekly], "Asia/Shanghai", holiday)
+    assert on_shift([dated], "Asia/Shanghai", holiday, "cn-mainland")
