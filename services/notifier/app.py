@@ -152,7 +152,7 @@ def build(settings: Settings) -> Service:
 
     web = web_app(
         "notifier",
-        api.routers(spine, reading, debts, writer, rules, shelf, paper),
+        api.routers(spine, store, reading, debts, writer, rules, shelf, paper),
         auth=Authenticator(*settings.token_keys, confirm=AskRouting(settings.routing_url)),
         ready=spine.ready,
         desk_url=settings.desk_url,

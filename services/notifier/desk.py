@@ -33,7 +33,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _record(value: Any) -> Any:
+def record_of(value: Any) -> Any:
     """A decision as `decide` takes it, or as events carry it: `class` and `for` are no names in Python."""
     if not isinstance(value, dict):
         return value
@@ -118,7 +118,7 @@ class PreviewIn(Body):
     @field_validator("decision", mode="before")
     @classmethod
     def _decision(cls, value: Any) -> Any:
-        return _record(value)
+        return record_of(value)
 
     @field_validator("date", "missed", "ask_by")
     @classmethod
@@ -211,7 +211,7 @@ class LintCase(Body):
     @field_validator("decision", mode="before")
     @classmethod
     def _decision(cls, value: Any) -> Any:
-        return _record(value)
+        return record_of(value)
 
     def data(self) -> CaseData:
         """For the linter."""
@@ -282,7 +282,11 @@ def _sentence(part: Part, given: str | SentenceIn) -> Sentence:
 def preview(writer: Writer, wanted: PreviewIn) -> PreviewOut:
     """Write a letter from given data, with what the rules find in it. Nothing is kept."""
     now = wanted.date or datetime.now(UTC)
-    facts, row = _facts(wanted, now), _row(wanted, now)
+    return look(writer, _row(wanted, now), _facts(wanted, now), now)
+
+
+def look(writer: Writer, row: LetterRow, facts: Facts, now: datetime) -> PreviewOut:
+    """The letter of a row that is not kept, and what the rules find in it."""
     try:
         letter = writer.write(row, facts, now, gate=False)
     except LetterBlocked as blocked:
@@ -294,7 +298,7 @@ def preview(writer: Writer, wanted: PreviewIn) -> PreviewOut:
         short = writer.short(row, facts, now)
     except LetterBlocked:
         short = ""
-    language = writer.languages[wanted.language]
+    language = writer.languages[facts.language]
     return PreviewOut(
         subject=letter.subject,
         text=letter.text,

@@ -14,6 +14,9 @@ from .api import attachments, routers
 from .api.base import Desk
 from .cause_model import CauseModel
 from .handlers import Ending, Offers, event_handlers, timer_handler
+from .live import Hub
+from .news import NewsRoom
+from .notifier import Notifier
 from .rounds import Rounds
 from .settings import Settings
 from .store import Store, replies
@@ -48,9 +51,21 @@ def build(settings: Settings) -> Service:
         await spine.db.retrying(ship, tries=10)
 
     rounds = Rounds(spine, store, policy)
+    news = NewsRoom(spine, Hub(settings.desk_connections))
+
+    def wake() -> None:
+        rounds.wake()
+        news.staff_changed()
+
+    notifier = Notifier(settings.notifier_url)
     accounts = Accounts(spine.db, settings.token_key.get_secret_value(), settings.session_hours)
-    desk = Desk(spine, store, policy, offers, Ending(policy), wake=rounds.wake, settings=settings, accounts=accounts)
+    desk = Desk(spine, store, policy, offers, Ending(policy), wake, settings, accounts, news, notifier)
     auth = Authenticator(*settings.token_keys, confirm=accounts.confirm)
+
+    async def closed() -> None:
+        await notifier.close()
+        await spine.closed()
+
     return Service(
         name="routing",
         settings=settings,
@@ -62,7 +77,13 @@ def build(settings: Settings) -> Service:
             larger_bodies={attachments.PATH: attachments.LIMIT},
             desk_url=settings.desk_url or "",
         ),
-        loops=[*spine.loops(), Loop("rounds", rounds.run)],
+        loops=[
+            *spine.loops(),
+            Loop("rounds", rounds.run),
+            Loop("desk-tell", news.tell),
+            Loop("desk-hear", news.hear),
+        ],
         opened=opened,
-        closed=spine.closed,
+        closed=closed,
+        draining=news.hub.end,
     )

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from . import desk_names as names
+
 STATES = {
     "received": ("已收到", "received"),
     "triaged": ("已分类", "triaged"),
@@ -133,8 +135,6 @@ WARNINGS = {
     "manager_requested": ("客户要找主管", "The customer wants a manager"),
     "third_question": ("第三次向客户提问", "The customer is asked a third time"),
     "chased_three_times": ("一周内催了三次", "Chased three times in a week"),
-    "trigger": ("触发：{what}", "Trigger: {what}"),
-    "rung": ("升级：{what}", "Ladder: {what}"),
 }
 
 
@@ -181,12 +181,77 @@ class Words:
     def tier(self, name: str) -> str:
         return self._of(TIERS, name)
 
+    def severity(self, name: str) -> str:
+        return self._of(names.SEVERITIES, name)
+
+    def trigger(self, rule: str) -> str:
+        return self._of(names.TRIGGERS, rule)
+
+    def need(self, name: str) -> str:
+        return self._of(names.NEEDS, name)
+
+    def queue(self, name: str) -> str:
+        return self._of(names.QUEUES, name)
+
+    def skill(self, name: str) -> str:
+        return self._of(names.SKILLS, name)
+
+    def channel(self, name: str) -> str:
+        return self._of(names.CHANNELS, name)
+
+    def wanted(self, kind: str) -> str:
+        return self._of(names.WANTED, kind)
+
+    def remedy(self, kind: str) -> str:
+        return self._of(names.REMEDIES, kind)
+
+    @property
+    def remedies(self) -> list[tuple[str, str]]:
+        """Kinds of remedies that letters have words for."""
+        return [
+            (kind, pair[self._n]) for kind, pair in names.REMEDIES.items() if kind not in ("apology", "improvement")
+        ]
+
+    def letter(self, kind: str) -> str:
+        return self._of(LETTERS, kind)
+
+    def letter_state(self, name: str) -> str:
+        return self._of(names.LETTER_STATES, name)
+
+    def promise(self, kind: str) -> str:
+        return self._of(names.PROMISES, kind)
+
+    def part(self, name: str) -> str:
+        return self._of(names.PARTS, name)
+
+    def axis(self, name: str) -> str:
+        return self._of(names.AXES, name)
+
+    @property
+    def decline_reasons(self) -> list[str]:
+        """Reasons that are often given for declining an offer."""
+        return [pair[self._n] for pair in names.DECLINE_REASONS]
+
+    def keys(self, leads: bool) -> list[tuple[tuple[str, ...], str]]:
+        """What the keyboard does, for the list that `?` shows."""
+        return [(keys, pair[self._n]) for keys, pair, for_lead in names.KEYS if leads or not for_lead]
+
+    @property
+    def units(self) -> tuple[str, str, str]:
+        """What follows a number of days, hours and minutes."""
+        return ("天", "小时", "分钟") if self.language == "zh" else (" d", " h", " min")
+
     def overall(self, name: str) -> str:
         return self._of(OVERALL, name)
 
     def warning(self, code: str) -> str:
         """A task or a reason for the lead, from its code."""
         kind, _, rest = code.partition(":")
+        if kind == "trigger":
+            return self.t("warning_trigger", what=self.trigger(rest))
+        if kind == "rung":
+            clock, _, level = rest.partition(":")
+            return self.t("warning_rung", what=self.clock(clock), level=level)
         return self._of(WARNINGS, kind).format(what=self._of(LETTERS if kind.startswith("letter_") else CLOCKS, rest))
 
     def line(self, kind: str, data: Mapping[str, Any]) -> str:
@@ -207,9 +272,7 @@ class Words:
     def length(self, seconds: float) -> str:
         """A length of time, rounded as people say it."""
         minutes = int(abs(seconds)) // 60
-        units = (
-            ("天", "小时", "分钟", "不到一分钟") if self.language == "zh" else (" d", " h", " min", "under a minute")
-        )
+        units = (*self.units, "不到一分钟" if self.language == "zh" else "under a minute")
         if minutes >= 2880:
             return f"{minutes // 1440}{units[0]}"
         if minutes >= 60:
@@ -240,6 +303,10 @@ class Words:
         """A day and time within the year, as a list shows them."""
         at = at.astimezone(self._zone)
         return f"{at.month}月{at.day}日 {at:%H:%M}" if self.language == "zh" else f"{at.day} {at:%b %H:%M}"
+
+    def clock_time(self, at: datetime) -> str:
+        """The time of day."""
+        return f"{at.astimezone(self._zone):%H:%M}"
 
     def left(self, due: datetime, now: datetime) -> str:
         """How much of a limit is left, or by how much it is over."""

@@ -29,6 +29,10 @@ class Settings(ServiceSettings):
         {}, description="JSON: the provider's group → our role; of several groups the first one here counts"
     )
     oidc_label: str = Field("", max_length=60, description="How the provider is called on the button")
+    notifier_url: str | None = Field(
+        None, description="Where the notifier answers: the desk shows letters, previews and proposals from there"
+    )
+    desk_connections: int = Field(200, ge=1, description="Open desks that one replica tells of changes")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -233,3 +233,14 @@ ability = Table(
     Column("scores", JSONB, nullable=False),
     Column("words", Text, nullable=False),
 )
+# What somebody typed on the desk and has not sent: `kind` names the form.
+draft = Table(
+    "draft",
+    metadata,
+    Column("complaint_id", UUID, primary_key=True),
+    Column("handler_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("at", _time, nullable=False),
+    Column("fields", JSONB, nullable=False),
+    *_kept(),
+)

@@ -29,7 +29,10 @@ S = TypeVar("S", bound=ServiceSettings)
 
 @dataclass
 class Service:
-    """A composed service. `opened` and `closed` are awaited around its life, in the loop that serves it."""
+    """A composed service. `opened` and `closed` are awaited around its life, in the loop that serves it.
+
+    `draining` is called when a stop begins: answers that would go on for ever have to end.
+    """
 
     name: str
     settings: ServiceSettings
@@ -37,6 +40,7 @@ class Service:
     loops: Sequence[Loop]
     opened: Callable[[], Awaitable[None]]
     closed: Callable[[], Awaitable[None]]
+    draining: Callable[[], None] = lambda: None
 
 
 class Supervisor:
@@ -132,6 +136,7 @@ async def serve(service: Service) -> None:
     await asyncio.wait({web, running, ended}, return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()
     log.info("stopping")
+    service.draining()
     server.should_exit = True
     try:
         async with asyncio.timeout(settings.shutdown_grace):

@@ -96,7 +96,8 @@ def public(endpoint: F) -> F:
 UNAUTHORIZED = {"WWW-Authenticate": 'Bearer realm="amends"'}
 
 
-def _token(request: HTTPConnection) -> str | None:
+def bearer(request: HTTPConnection) -> str | None:
+    """The token of a request: its header's, else the page's cookie."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
@@ -109,7 +110,7 @@ async def authorize(request: HTTPConnection, endpoint: Callable[..., Any]) -> No
     roles, scope = getattr(endpoint, "__access__", (frozenset(), None))
     if roles is None:
         return
-    token = _token(request)
+    token = bearer(request)
     caller = await request.app.state.auth.caller(token) if token else None
     if caller is None:
         raise Problem(401, "Unauthorized", "A valid bearer token is needed.", headers=UNAUTHORIZED)

@@ -64,6 +64,7 @@ class Wakes:
     relay: Callable[[], None] = lambda: None
     timers: Callable[[], None] = lambda: None
     committed: list[Callable[[], None]] = field(default_factory=list)
+    changed: list[Callable[[Iterable[UUID]], None]] = field(default_factory=list)  # told which complaints
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,9 @@ class Work(Generic[S]):
             self.wakes.timers()
         for wake in self.wakes.committed:
             wake()
+        if unit.streams:
+            for tell in self.wakes.changed:
+                tell(unit.streams)
 
     async def command(self, complaint_id: UUID, decide: Decide[S], *, expected: int | None = None) -> S:
         """Apply one command to one complaint and return its state afterwards.

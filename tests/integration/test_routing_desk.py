@@ -50,7 +50,7 @@ async def test_without_a_token_there_is_only_the_form_to_sign_in(bench: Bench, b
         page = await browser.get(path)
         assert "Access token" in page.text
         assert "secret" not in page.text
-    assert (await browser.get("/desk/lists")).status_code == 401
+    assert (await browser.get("/desk/live")).status_code == 401
     assert (await browser.post("/desk/sign-in", data={"token": "wrong"})).status_code == 401
     assert (await sign_in(browser, "web-shop", "channel")).status_code == 401
 
@@ -131,7 +131,7 @@ async def test_the_lead_sees_who_is_free_and_gives_cases(bench: Bench, browser: 
     complaint_id = await bench.complaint("My charger caught fire.")
     page = await sign_in(browser, "lena", "lead")
     assert "Wants a lead" in page.text
-    assert "Trigger: T0.fire" in page.text
+    assert "Trigger: Fire or shock" in page.text
     page = await browser.post(f"/desk/cases/{complaint_id}/transfer", data={"to": "zhang", "reason": "at once"})
     assert "in work" in page.text
     assert (await bench.types(complaint_id))[-1] == "ComplaintAssigned"

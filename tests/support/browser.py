@@ -82,6 +82,30 @@ class Page:
                 return
         raise TimeoutError("the page did not come")
 
+    async def until(self, script: str, *, seconds: float = 20, what: str = "") -> None:
+        """Wait until a script says yes."""
+        for _ in range(int(seconds * 20)):
+            try:
+                if await self.evaluate(f"!!({script})"):
+                    return
+            except RuntimeError:  # the page is just being left
+                pass
+            await asyncio.sleep(0.05)
+        raise TimeoutError(what or script)
+
+    async def press(self, key: str, *, ctrl: bool = False) -> None:
+        """One key, as a person presses it."""
+        text = key if len(key) == 1 and not ctrl else "\r" if key == "Enter" and not ctrl else ""
+        named = {"key": key, "modifiers": 2 if ctrl else 0}
+        if key == "Enter":
+            named |= {"code": "Enter", "windowsVirtualKeyCode": 13}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", **named, **({"text": text} if text else {}))
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    async def type(self, text: str) -> None:
+        """Text into the field that has the focus."""
+        await self.call("Input.insertText", text=text)
+
     async def picture(self, path: Path, *, most: int = 2400) -> None:
         """The whole page, at most `most` pixels of it from the top."""
         height = min(most, int(await self.evaluate("document.documentElement.scrollHeight")))

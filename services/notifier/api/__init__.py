@@ -12,19 +12,19 @@ from ..editions import Shelf
 from ..model import Matter
 from ..pledges import Pledges
 from ..remedies import Rules
-from ..store import Reading
+from ..store import Reading, Store
 from ..store.editions import Editions
 from ..writer import Writer
 from . import gallery, letters, notices, promises, remedies, suppressed, templates, tools, wishes
 
 
 def routers(
-    spine: Spine[Matter], reading: Reading, debts: Debts, writer: Writer, rules: Rules,
+    spine: Spine[Matter], store: Store, reading: Reading, debts: Debts, writer: Writer, rules: Rules,
     shelf: Shelf, print_letter: Callable[[Any], bytes],
 ) -> list[APIRouter]:  # fmt: skip
     """The notifier's routes; those with fixed words before those with an id in their place."""
     return [
-        tools.router(writer),
+        tools.router(writer, spine, store),
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts, print_letter),
         notices.router(spine, reading, debts),

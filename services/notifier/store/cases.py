@@ -99,9 +99,20 @@ class Store:
             await self._load_letters(tx, written_to, found)
         return found
 
+    async def look(self, tx: AsyncConnection, id_: UUID) -> Matter:
+        """What is known of a complaint and its open promises, without its letters and without a lock."""
+        matter = Matter(id_)
+        for row in await _LOAD.rows(tx, {"ids": [id_]}):
+            matter.version, matter.facts = row.version, Facts.model_validate_json(row.document)
+        await self._load_promises(tx, [id_], {id_: matter})
+        return matter
+
     async def _load_letters(self, tx: AsyncConnection, ids: Sequence[UUID], found: dict[UUID, Matter]) -> None:
         for row in await tx.execute(_LETTERS, {"ids": ids}):
             found[row.complaint_id].letters.append(letter_of(row))
+        await self._load_promises(tx, ids, found)
+
+    async def _load_promises(self, tx: AsyncConnection, ids: Sequence[UUID], found: dict[UUID, Matter]) -> None:
         promise = t.promise.c
         columns = (
             promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id,

@@ -11,8 +11,8 @@ from .base import Desk
 
 def routers(desk: Desk) -> Sequence[APIRouter]:
     """All routes of routing."""
-    parts = (people, cases, work, attachments, signin, oidcpages, shifts, abilities, replies, replypages, pages)
-    return tuple(part.router(desk) for part in parts)
+    parts = (people, cases, work, attachments, signin, oidcpages, shifts, abilities, replies, replypages)
+    return (*(part.router(desk) for part in parts), *pages.routers(desk))
 
 
 __all__ = ["routers"]

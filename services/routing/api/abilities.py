@@ -21,7 +21,7 @@ from ..store import abilities as store
 from ..store import people
 from . import deskforms
 from .base import Desk
-from .desk import DeskPages
+from .deskbase import Screen
 from .fields import Body, Id
 from .people import HandlerId
 
@@ -40,7 +40,7 @@ class AbilityPages:
     """The pages' parts."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.pages = desk, DeskPages(desk)
+        self.desk, self.pages = desk, Screen(desk)
 
     async def home(self, request: Request) -> Response:
         """One's own sheet, or, for who only leads, the team by name."""

@@ -18,6 +18,8 @@ from ..accounts import Accounts
 from ..handlers import Ending, Offers
 from ..handlers.flow import Actor, Unchanged
 from ..model import Case, Handler, Presence
+from ..news import NewsRoom
+from ..notifier import Notifier
 from ..policy import Policy
 from ..settings import Settings
 from ..store import Store, offers, people
@@ -40,6 +42,8 @@ class Desk:
     wake: Callable[[], None]  # starts a round: somebody came, or may do more than before
     settings: Settings
     accounts: Accounts
+    news: NewsRoom
+    notifier: Notifier
 
     async def actor(self, request: Request) -> Actor:
         """Who acts, with their entry in the staff list."""

@@ -11,10 +11,14 @@ from starlette.requests import Request
 from shared.base.errors import Problem
 from shared.base.web import invalid
 
+from ..model import Presence
 from . import bodies, case_bodies
 from .fields import Command
 
 MOST_ROWS = 20
+PRESENCES: dict[str, Presence] = {
+    "available": "available", "on_call": "on_call", "wrap_up": "wrap_up", "break": "break", "away": "away",
+}  # fmt: skip
 BODIES: dict[str, type[Command]] = {
     "contacts": case_bodies.ContactIn,
     "reply": case_bodies.TextIn,
@@ -76,6 +80,14 @@ def _end_of_day(day: str) -> str:
         return day  # the body's own check names the field
 
 
+def moment(given: str | None) -> datetime | None:
+    """A time of another service's answer; None for what is none."""
+    try:
+        return datetime.fromisoformat(given) if given else None
+    except ValueError:
+        return None
+
+
 def rows(form: Fields, name: str, least: int) -> int:
     """How many issues or remedies the form shows."""
     count = form.get(name, "")
@@ -94,6 +106,29 @@ def decision(form: Fields) -> dict[str, Any]:
         "remedies": [_remedy(form, n) for n in range(rows(form, "remedies", 0)) if form.get(f"r{n}-type")],
         "calls_to_action": [{k: v for k, v in calls.items() if v}] if calls["action"] else [],
     }
+
+
+_FIELDS = {"facts": "fact", "apology": "apology", "class_": "class"}
+_FACT, _APOLOGY = {"text": "fact", "source": "source", "date": "date"}, {"kind": "apology", "for": "for"}
+
+
+def field_of(pointer: str, form: Fields) -> str:
+    """The form's field that a pointer into the decision's body means; empty when there is none."""
+    where = pointer.strip("/").split("/")
+    if where[0] == "issues":
+        used = [n for n in range(rows(form, "issues", 1)) if form.get(f"i{n}-what")]
+        row = used[int(where[1])] if len(where) > 1 and where[1].isdecimal() and int(where[1]) < len(used) else 0
+        inside = _FACT if "facts" in where else _APOLOGY if "apology" in where else {}
+        last = where[-1] if len(where) > 2 else "what"
+        return f"i{row}-{inside.get(last, _FIELDS.get(last, last))}"
+    if where[0] == "remedies":
+        used = [n for n in range(rows(form, "remedies", 0)) if form.get(f"r{n}-type")]
+        row = used[int(where[1])] if len(where) > 1 and where[1].isdecimal() and int(where[1]) < len(used) else 0
+        last = where[-1] if len(where) > 2 else "currency"  # a rule about the whole row: an amount needs its currency
+        return f"r{row}-{_FIELDS.get(last, last)}"
+    if where[0] == "calls_to_action":
+        return f"c-{where[-1]}"
+    return where[0]
 
 
 def _issue(form: Fields, n: int) -> dict[str, Any]:

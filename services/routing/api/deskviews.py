@@ -1,24 +1,17 @@
-"""What the desk's pages show, gathered from the store and put into words."""
+"""What the desk's lists and its case page show, gathered from the store and put into words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.requests import Request
-
-from shared.events.common import Cause, Finding, RequestOutcome
 
 from .. import states
 from ..desk_words import Words
-from ..finding import TooShort
 from ..handlers.flow import Actor
-from ..model import Case
-from ..store import people, views
-from . import cases, deskforms
-from .base import Desk
-from .documents import SEES_EVIDENCE
+from ..metrics import TIERS
+from ..model import Case, Handler
+from ..store import desk, people, views
 
 # Commands whose section has another name than the route that its form posts to.
 ROUTES = {"contact": "contacts", "enquiry": "enquiries"}
@@ -29,51 +22,77 @@ THEIRS = (
 )  # fmt: skip
 INSIDE = ("note", "contact", "enquiry", "enquiry_answered")
 DANGER = 0  # a danger to life stands above every clock
+SOON = timedelta(hours=24)
 _MINE = (*states.ON_DESK, *states.PAUSED, "decided", "communicated", "resolved", "final")
+_EVERYBODYS = ("contact", "note", "call-lead", "reopen")
+_MOST_REFUSED = 4
 
 
-async def lists(tx: AsyncConnection, actor: Actor, q: str) -> dict[str, Any]:
+def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as the lists show them: with the kind of the clock that runs out first."""
+    return [{"triggers": [], "vulnerable": False, **row, "clock": _first_clock(row)} for row in rows]
+
+
+def _first_clock(row: Mapping[str, Any]) -> str | None:
+    due = row["due_at"]
+    for clock in row.get("clocks") or []:
+        if due and clock.get("state") == "running" and datetime.fromisoformat(clock["due_at"]) == due:
+            return str(clock["kind"])
+    return None
+
+
+async def lists(tx: AsyncConnection, actor: Actor) -> dict[str, Any]:
     """The home page's lists. My work is sorted by the clock that ends first, as far as it may."""
-    mine = await views.cases(tx, handler=actor.name, state=_MINE, limit=100)
-    far = datetime.max.replace(tzinfo=UTC)
-    staff = await people.everybody(tx)
+    mine = shown(await desk.mine(tx, actor.name, _MINE))
+    now, far = datetime.now(UTC), datetime.max.replace(tzinfo=UTC)
+    due = [row["due_at"] for row in mine if row["due_at"]]
+    tiers = _by_tier(await views.waiting_by_tier(tx))
     return {
         "mine": sorted(mine, key=lambda c: (c["rank"] > DANGER, c["due_at"] or far, c["rank"])),
+        "over": sum(1 for at in due if at < now),
+        "soon": sum(1 for at in due if now <= at < now + SOON),
         "offers": await views.open_offers(tx, actor.name),
-        "queued": await views.cases(tx, state=states.QUEUED, limit=20),
-        "tiers": await views.waiting_by_tier(tx),
-        "found": await _found(tx, q) if q else None,
-        "for_lead": await views.cases(tx, for_lead=True, limit=50) if actor.leads else [],
-        "staff": staff,
-        "owners": {h.id: h.name for h in staff},
+        "queued": shown(await desk.waiting(tx, 8)),
+        "tiers": tiers,
+        "waiting": sum(row["waiting"] for row in tiers),
+        "for_lead": shown(await desk.for_lead(tx)) if actor.leads else [],
+        "owners": {h.id: h.name for h in await people.everybody(tx)},
     }
 
 
-async def _found(tx: AsyncConnection, q: str) -> list[dict[str, Any]]:
-    try:
-        return await views.cases(tx, q=q, limit=50)
-    except TooShort:
-        return []
+def _by_tier(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line a tier, whatever the queue; the highest first."""
+    made: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        line = made.setdefault(row["tier"], {"tier": row["tier"], "waiting": 0, "oldest": row["oldest"]})
+        line["waiting"] += row["waiting"]
+        line["oldest"] = min(filter(None, (line["oldest"], row["oldest"])), default=None)
+    order = {tier: n for n, tier in enumerate(TIERS)}
+    return sorted(made.values(), key=lambda line: (order.get(line["tier"], len(order)), line["tier"]))
 
 
-async def case(desk: Desk, request: Request, actor: Actor, complaint_id: UUID, words: Words) -> dict[str, Any]:
-    """Everything on the case page. Reading it is logged."""
-    found = await cases.read_case(desk, request, complaint_id)
-    async with desk.spine.db.read() as tx:
-        history = await views.history(tx, complaint_id)
-        staff = await people.everybody(tx)
+def case(
+    found: Case,
+    history: Sequence[Mapping[str, Any]],
+    staff: Sequence[Handler],
+    queues: Iterable[str],
+    actor: Actor,
+    words: Words,
+) -> dict[str, Any]:
+    """What the case page says of a case, apart from what other services tell."""
     owner = found.handler is not None and found.handler.id == actor.name
     names = {h.id: h.name for h in staff} | {"customer": found.name or words.t("customer"), "amends": "Amends"}
-    to = [(h.id, h.name) for h in staff if not found.handler or h.id != found.handler.id]
+    to = [(h.id, f"{h.name} · {h.load}/{h.capacity}") for h in staff if not found.handler or h.id != found.handler.id]
     if states.possible(found.state, "transfer-to-queue"):
-        to += [(f"queue:{q}", f"{words.t('to_queue')}: {q}") for q in desk.policy.queues]
+        to += [(f"queue:{q}", f"{words.t('to_queue')}: {words.queue(q)}") for q in queues]
     return {
         "case": found,
+        "owner": owner,
         "allowed": states.allowed(found.state) if owner or actor.leads else _others_may(found),
         "routes": ROUTES,
-        "evidence": found.evidence if owner or actor.role in SEES_EVIDENCE else [],
-        "why": await cases.explained(desk, found),
+        "next_clock": _next_clock(found),
         "talk": [_said(e, names, words) for e in history if e["kind"] in (*OURS, *THEIRS, *INSIDE)],
+        "files": [e for e in history if e["kind"] == "attachment"],
         "history": [
             {
                 "at": e["at"],
@@ -88,9 +107,27 @@ async def case(desk: Desk, request: Request, actor: Actor, complaint_id: UUID, w
     }
 
 
+def _next_clock(found: Case) -> Any:
+    running = [c for c in found.clocks if c.state == "running" and c.due_at == found.due_at]
+    return running[0] if running else None
+
+
 def _others_may(found: Case) -> list[str]:
-    everybodys = ("contact", "note", "call-lead", "reopen")
-    return [c for c in states.allowed(found.state) if c in everybodys]
+    return [c for c in states.allowed(found.state) if c in _EVERYBODYS]
+
+
+def not_these(why: Mapping[str, Any], words: Words) -> list[str]:
+    """Why not the others, in words: "Not Zhang: away since 14:05". Those who fit too come first."""
+    out = []
+    for c in why["candidates"]:
+        if c["verdict"] == "fits":
+            says = words.t("fits_too", load=c["load"], capacity=c["capacity"])
+        elif c["verdict"] == "refused":
+            says = str(c["words"][words.language])
+        else:
+            continue
+        out.append(words.t("not_name", name=c["name"], why=says))
+    return out[:_MOST_REFUSED]
 
 
 def _short(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -117,6 +154,8 @@ def _said(entry: Mapping[str, Any], names: Mapping[str, str], words: Words) -> d
         "text": text,
         "ours": kind not in THEIRS,
         "inside": kind in INSIDE,
+        "letter_id": data.get("letter_id") if kind == "letter_sent" else None,
+        "letter": words.letter(data["letter"]) if kind == "letter_sent" else None,
     }
 
 
@@ -124,33 +163,3 @@ def opened(command: str) -> str:
     """The section of the case page that a refused command came from."""
     names = {route: section for section, route in ROUTES.items()}
     return names.get(command, command).replace("-", "_")
-
-
-def decide_form(
-    found: Case, history: Sequence[Mapping[str, Any]], form: Mapping[str, str], words: Words
-) -> dict[str, Any]:
-    """The decision's form: what was typed, and choices in words."""
-    received: dict[str, Any] = next((e["data"] for e in history if e["kind"] == "received"), {})
-    prefill = [str(i)[:200] for i in received.get("issues", [])]
-    issues = deskforms.rows(form, "issues", max(1, len(prefill)))
-    return {
-        "case": found,
-        "v": form,
-        "issues": issues,
-        "remedies": deskforms.rows(form, "remedies", 1),
-        "prefill": prefill,
-        "said": received.get("text"),
-        "causes": [(c, f"{c.split('_')[0]} {words.cause(c)}") for c in get_args(Cause)],
-        "findings": [(f, words.t(f)) for f in get_args(Finding)],
-        "requests": [(r, words.t(_REQUEST_WORDS.get(r, r))) for r in get_args(RequestOutcome)],
-        "apologies": [
-            ("", words.t("no_apology")),
-            ("responsibility", words.t("responsibility")),
-            ("regret", words.t("regret")),
-        ],
-        "classes": [(c, words.t(c)) for c in ("redress", "goodwill", "refund", "correction")],
-        "issue_numbers": [(f"i{n + 1}", f"{words.t('issue')} {n + 1}") for n in range(issues)],
-    }
-
-
-_REQUEST_WORDS = {"partly": "partly_granted", "refused": "request_refused"}

@@ -17,7 +17,7 @@ from ..replies import PLACES, Reply
 from ..store import replies as store
 from . import deskforms
 from .base import WORKERS, Desk
-from .desk import DeskPages
+from .deskbase import Screen
 from .replies import CAUSES, KEEPERS, ReplyIn, change, make, offered
 
 FIELDS = ("cause", "language", "title", "text", "owner")
@@ -27,7 +27,7 @@ class ReplyPages:
     """The pages' parts."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.pages = desk, DeskPages(desk)
+        self.desk, self.pages = desk, Screen(desk)
 
     async def library(self, request: Request) -> Response:
         """All replies by cause."""

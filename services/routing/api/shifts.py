@@ -16,7 +16,7 @@ from ..shiftplan import Wrong
 from ..store import people, shifts
 from . import deskforms
 from .base import STAFFERS, Desk
-from .desk import DeskPages
+from .deskbase import Screen
 
 _CSV = {
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}},
@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
         changed = await bring_in(desk, await request.body(), dry_run=dry_run)
         return {"applied": not dry_run, "handlers": [vars(c) for c in changed]}
 
-    pages = DeskPages(desk)
+    pages = Screen(desk)
 
     async def page(request: Request, status: int = 200, **context: Any) -> Response:
         async with desk.spine.db.read() as tx:

@@ -17,7 +17,8 @@ from ..accounts import MOST, PEOPLE, Signed
 from ..store import accounts as store
 from . import deskforms, signforms
 from .base import Desk
-from .desk import DeskPages
+from .desk_live import session_of
+from .deskbase import Screen
 from .fields import Body, clean
 
 SIGNED_IN = tuple(r for r in ROLES if r != "channel")
@@ -39,7 +40,7 @@ class SignInPages:
     """The pages' parts."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.accounts, self.settings, self.pages = desk, desk.accounts, desk.settings, DeskPages(desk)
+        self.desk, self.accounts, self.settings, self.pages = desk, desk.accounts, desk.settings, Screen(desk)
 
     async def form(self, request: Request) -> Response:
         """The form; who is signed in goes on."""
@@ -106,8 +107,10 @@ class SignInPages:
             pass
         else:
             who = caller(request)
+            self.desk.news.signed_out(session_of(request))
             if form.get("everywhere"):
                 await self.accounts.end(who.name, who.name)
+                self.desk.news.signed_out_everywhere(who.name)
             elif who.session:
                 await self.accounts.end(who.name, who.name, UUID(who.session))
         return signforms.drop(RedirectResponse("/desk", 303, headers=HEADERS), self.settings)
