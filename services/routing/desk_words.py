@@ -42,34 +42,6 @@ CAUSES = {
     "C9_unmet_excessive": ("过高要求", "an excessive request"),
     "unknown": ("待人工判断", "for a person to judge"),
 }
-CLOCKS = {
-    "acknowledgement": ("告知收到", "acknowledgement"),
-    "first_response": ("首次答复", "first response"),
-    "next_update": ("下次通报", "next update"),
-    "decision": ("决定", "decision"),
-    "final_response": ("最终答复", "final response"),
-    "enquiry": ("部门询问", "enquiry"),
-    "handoff": ("交接", "hand-off"),
-    "callback": ("回电", "call-back"),
-    "remedy": ("补救", "remedy"),
-    "approval": ("审批", "approval"),
-    "reopened": ("重新处理", "reopened"),
-    "summary_resolution": ("快速办结期", "days for a summary resolution"),
-    "outside_window": ("客户向外部申诉的期限", "the customer's time to go outside"),
-}
-LETTERS = {
-    "acknowledgement": ("收到通知", "acknowledgement"),
-    "progress": ("进展通报", "progress"),
-    "information_request": ("请客户补充", "request for information"),
-    "reply": ("回信", "reply"),
-    "delay_apology": ("延迟致歉", "apology for the delay"),
-    "holding": ("暂复", "holding letter"),
-    "resolution": ("处理结果", "resolution"),
-    "reopening": ("重新处理通知", "reopening"),
-    "withdrawal_confirmation": ("撤回确认", "confirmation of the withdrawal"),
-    "call_summary": ("通话纪要", "summary of a call"),
-    "thanks": ("感谢信", "thanks"),
-}
 TIERS = {"top": ("贵宾", "top"), "high": ("高级", "high"), "middle": ("中级", "middle"), "low": ("普通", "low")}
 HISTORY = {
     "received": ("收到投诉", "Received"),
@@ -176,7 +148,7 @@ class Words:
         return self._of(CAUSES, name)
 
     def clock(self, name: str) -> str:
-        return self._of(CLOCKS, name)
+        return self._of(names.CLOCKS, name)
 
     def tier(self, name: str) -> str:
         return self._of(TIERS, name)
@@ -213,7 +185,7 @@ class Words:
         ]
 
     def letter(self, kind: str) -> str:
-        return self._of(LETTERS, kind)
+        return self._of(names.LETTERS, kind)
 
     def letter_state(self, name: str) -> str:
         return self._of(names.LETTER_STATES, name)
@@ -252,7 +224,9 @@ class Words:
         if kind == "rung":
             clock, _, level = rest.partition(":")
             return self.t("warning_rung", what=self.clock(clock), level=level)
-        return self._of(WARNINGS, kind).format(what=self._of(LETTERS if kind.startswith("letter_") else CLOCKS, rest))
+        return self._of(WARNINGS, kind).format(
+            what=self._of(names.LETTERS if kind.startswith("letter_") else names.CLOCKS, rest)
+        )
 
     def line(self, kind: str, data: Mapping[str, Any]) -> str:
         """A line of the history in words."""
@@ -262,7 +236,7 @@ class Words:
         if "overall" in values:
             values["overall"] = self.overall(str(values["overall"]))
         if "letter" in values:
-            values["letter"] = self._of(LETTERS, str(values["letter"]))
+            values["letter"] = self._of(names.LETTERS, str(values["letter"]))
         if "clock" in values:
             values["clock"] = self.clock(str(values["clock"]))
         if values.get("outcome") in ("reached", "no_answer", "voicemail", "wrong_number"):

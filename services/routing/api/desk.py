@@ -87,8 +87,8 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/{name}.{ending}")
     @public
-    async def file(name: str, ending: str) -> Response:
-        return asset(f"{name}.{ending}")
+    async def file(name: str, ending: str, v: str | None = None) -> Response:
+        return asset(f"{name}.{ending}", v)
 
     return routes
 

@@ -52,12 +52,13 @@ def address_of(name: str) -> str:
     return f"/desk/{name}?v={found[2]}"
 
 
-def asset(name: str) -> Response:
-    """One of our files. Raises Problem 404."""
+def asset(name: str, version: str | None) -> Response:
+    """One of our files, kept for ever by who asked for this version of it. Raises Problem 404."""
     found = _asset(name)
     if found is None:
         raise Problem(404, "Not found", "There is no such file.")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    keep = "public, max-age=31536000, immutable" if version == found[2] else "public, max-age=300"
+    headers = {"Cache-Control": keep, "X-Content-Type-Options": "nosniff"}
     return Response(found[0], media_type=found[1], headers=headers)
 
 

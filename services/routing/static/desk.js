@@ -23,7 +23,7 @@
     const offers = document.querySelector("[data-offers]")?.dataset.offers;
     try {
       const source = live()?.dataset.here ?? location.pathname + location.search;
-      await htmx.ajax("GET", source, { target: "#live", swap: "morph:outerHTML", select: "#live" });
+      await htmx.ajax("GET", source, { source: "#live", target: "#live", swap: "morph:outerHTML", select: "#live" });
       const version = document.querySelector("[data-version]")?.dataset.version;
       if (version) document.querySelectorAll("input[name=version]").forEach((i) => { i.value = version; });
       if (Number(document.querySelector("[data-offers]")?.dataset.offers) > Number(offers)) toast("offer");
