@@ -119,9 +119,9 @@ def flows(docs: list[Doc]) -> Iterator[tuple[str, str, int, str]]:
 def expected() -> set[tuple[str, str, int, str]]:
     """The flows of ci/full-values.yaml, one by one."""
     found = {("ingress", "intake", 8000, "TCP"), ("office", "routing", 8000, "TCP")}
-    # The promise page shows the policy as escalation publishes it; the desk shows letters of the notifier.
+    # The promise page shows escalation's policy; desk and tracking page show the notifier's letters.
     found |= {("notifier", "mail", 587, "TCP"), ("intake", "escalation", 8000, "TCP")}
-    found |= {("routing", "notifier", 8000, "TCP")}
+    found |= {("routing", "notifier", 8000, "TCP"), ("intake", "notifier", 8000, "TCP")}
     found |= {("escalation", "pager", 443, "TCP")}
     found |= {("intake", "webhooks", 443, "TCP"), ("notifier", "webhooks", 443, "TCP")}
     found.add(("routing", "identity provider", 443, "TCP"))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.desk import House, house
-from tests.support.routing import letter
+from tests.support.routing import clocks, letter
 from tests.support.servers import Database
 
 FORM = {
@@ -117,6 +118,7 @@ async def decided(desk: House) -> tuple[str, httpx.AsyncClient]:
     (offer,) = (await desk.bench.as_("zhang").get("/v1/handlers/zhang/offers")).json()
     (await desk.bench.as_("zhang").post(f"/v1/offers/{offer['offer_id']}/accept")).raise_for_status()
     await desk.told(case)
+    await desk.feed(case, clocks(timedelta(days=3)))
     return f"/desk/cases/{case}", desk.bench.as_("zhang")
 
 

@@ -18,7 +18,7 @@
 {{- if eq .service "intake" -}}
 {{- $_ := set $plain "AMENDS_ESCALATION_URL" (printf "http://%s-escalation:8000" (include "amends.prefix" $root)) -}}
 {{- end -}}
-{{- if eq .service "routing" -}}
+{{- if has .service (list "intake" "routing") -}}
 {{- $_ := set $plain "AMENDS_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "amends.prefix" $root)) -}}
 {{- end -}}
 {{- if and (eq .service "escalation") $root.Values.pager.url -}}
