@@ -242,5 +242,5 @@ draft = Table(
     Column("kind", Text, primary_key=True),
     Column("at", _time, nullable=False),
     Column("fields", JSONB, nullable=False),
-    *_kept(),
+    *kept(),
 )
