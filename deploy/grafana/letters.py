@@ -85,6 +85,6 @@ OUTCOMES = (
 
 BOARD = Board(
     LETTERS, "Amends: Letters and outcomes", "What customers get from us, and what they say about it.",
-    (("Letters", MAIL), ("Promises", PROMISES), ("Outcomes, in pairs", OUTCOMES)), links=(("SLA", to(SLA)),),
-    span="now-7d",
+    (("Letters", MAIL), ("Promises", PROMISES), ("Outcomes, in pairs", OUTCOMES)),
+    variables=("namespace", "desk"), links=(("SLA", to(SLA)), ("The desk", "$desk/desk")), span="now-7d",
 )  # fmt: skip

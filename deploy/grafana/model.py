@@ -1,6 +1,6 @@
 """A dashboard as plain data: what a person sees and asks, without Grafana's vocabulary."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["stat", "lines", "bars", "table", "text"]
@@ -51,6 +51,11 @@ class Board:
     def panels(self) -> tuple[Panel, ...]:
         """All panels in reading order."""
         return tuple(panel for _, panels in self.rows for panel in panels)
+
+
+def wide(panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+    """The same, three in a row."""
+    return tuple(replace(panel, width=8) for panel in panels)
 
 
 SLA, PIPELINE, LETTERS, COMPLAINT = "amends-sla", "amends-pipeline", "amends-letters", "amends-complaint"

@@ -1,6 +1,6 @@
 """Board "Pipeline": does everything flow, and if not, where is it stuck?"""
 
-from .model import PIPELINE, SLA, Board, Panel, Query, to
+from .model import PIPELINE, SLA, Board, Panel, Query, to, wide
 from .queries import age, now, share, summed, where
 
 _C = where(channel=True)
@@ -120,6 +120,6 @@ MACHINE = (
 
 BOARD = Board(
     PIPELINE, "Amends: Pipeline", "Does everything flow, and if not, where is it stuck?",
-    (("In", IN), ("From service to service", FLOW), ("Work", WORK), ("Machinery", MACHINE)),
+    (("In", IN), ("From service to service", FLOW), ("Work", WORK), ("Machinery", wide(MACHINE))),
     variables=("namespace", "channel"), links=(("SLA", to(SLA)),), span="now-3h",
 )  # fmt: skip

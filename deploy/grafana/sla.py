@@ -1,6 +1,6 @@
 """Board "SLA": do we keep what we promise?"""
 
-from .model import COMPLAINT, LETTERS, PIPELINE, SLA, Board, Panel, Query, to
+from .model import COMPLAINT, LETTERS, PIPELINE, SLA, Board, Panel, Query, to, wide
 from .queries import age, eq, gained, now, quantile, share, summed, where
 
 _OUT = "amends_sla_outcome_total"
@@ -175,6 +175,8 @@ OWED = (
 
 BOARD = Board(
     SLA, "Amends: SLA", "Do we keep what we promise? From the totals that no crash can falsify.",
-    (("Attainment and budget", ATTAINMENT), ("What lies ahead", AHEAD), ("What was late", LATE), ("What we owe", OWED)),
-    variables=("namespace", "tier", "objective"), span="now-24h",
+    (("Attainment and budget", wide(ATTAINMENT)), ("What lies ahead", AHEAD), ("What was late", LATE),
+     ("What we owe", OWED)),
+    variables=("namespace", "tier", "objective", "desk"), span="now-24h",
+    links=(("Pipeline", to(PIPELINE)), ("The desk", "$desk/desk")),
 )  # fmt: skip

@@ -22,13 +22,11 @@ from deploy.grafana.build import VALUES
 from deploy.local.keys import SERVICES
 from deploy.prometheus.alerts import ALERTS
 from tests.support import truth
-from tests.support.customers import Customers
-from tests.support.day import play
-from tests.support.house import PACK, House
+from tests.support.house import House
 from tests.support.houses import Houses
-from tests.support.prometheus import Answer, Prometheus, scraping
+from tests.support.prometheus import Answer, Prometheus
 from tests.support.scale import FULL
-from tests.support.spines import eventually
+from tests.support.watched import play_day, watched
 
 pytestmark = pytest.mark.timeout(240)
 PAGE = Path(__file__).parents[2] / "docs/results/panels.md"
@@ -41,7 +39,8 @@ expression; the right column was computed from the databases alone. A range (`0 
 knows the number, or for the bucket that holds the true quantile.
 
 """
-LADDER = "{clock: first_response, when: {tier: middle}, limit: 6s, ladder: [{at: 100%, action: notify, to: lead}]}"
+
+IDLE: dict[str, Answer] = {}  # what the expressions gave before anything had happened
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +57,11 @@ def report(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 async def day(houses: Houses) -> AsyncIterator[tuple[House, Prometheus]]:
     """The four services after a day, and a Prometheus that watched it from the beginning."""
-    async with houses("panels") as house:
-        pack = re.sub(r"\{clock: first_response, when: \{tier: middle\}[^\n]*", LADDER, PACK)
-        (house.folder / "pack.yaml").write_text(pack)
-        targets = {service: f"127.0.0.1:{house.ports.get(service)}" for service in SERVICES}
-        async with scraping(targets, house.folder, house.ports.get("prometheus")) as prometheus:
-            house.start()
-            await eventually(
-                lambda: prometheus.scraped("count(amends_state_collected_timestamp_seconds) == 4"),
-                what="the first reading of every service",
-            )
-            await play(house, Customers(house))
-            await house.quiet()
-            await collected(house, prometheus)
-            yield house, prometheus
-
-
-async def collected(house: House, prometheus: Prometheus) -> None:
-    """Every leader has read what is true now, and Prometheus has seen it."""
-    ((now,),) = await house.query("SELECT extract(epoch FROM now())::float8")
-    seen = f"count(max by (service) (amends_state_collected_timestamp_seconds) > {now + 0.5}) == 4"
-    await eventually(lambda: prometheus.scraped(seen), seconds=60, what="a reading after the day")
+    async with houses("panels") as house, watched(house) as prometheus:
+        IDLE.update({query.text: await prometheus.ask(query.text) for _, panel, n, _ in truth.questions()
+                     for query in (panel.queries[n],)})  # fmt: skip
+        await play_day(house, prometheus)
+        yield house, prometheus
 
 
 async def shown(house: House, sql: str) -> Answer:
@@ -149,6 +132,17 @@ async def test_every_panel_says_what_the_databases_say(day: tuple[House, Prometh
             wrong.append(f"{board}: {panel.title}\n  panel     {found}\n  databases {true}\n  {text}")
     report.append("\n".join(["| board | panel | shows | databases |", "|---|---|---|---|", *table]))
     assert wrong == [], "\n".join(wrong)
+
+
+async def test_an_idle_system_shows_numbers_or_says_in_words_that_there_are_none(
+    day: tuple[House, Prometheus],
+) -> None:
+    """Never "N/A" or "NaN": an expression without an answer has a panel that says what that means."""
+    silent = {(panel.title, panel.none) for _, panel, n, _ in truth.questions() if not IDLE[panel.queries[n].text]}
+    assert [title for title, words in silent if words == "nothing yet"] == []
+    assert len(silent) < len(IDLE) / 2
+    bad = {text: found for text, found in IDLE.items() if not all(map(math.isfinite, found.values()))}
+    assert bad == {}
 
 
 async def test_a_wrong_query_is_found(day: tuple[House, Prometheus]) -> None:

@@ -39,11 +39,15 @@ class Prometheus:
         found = (await self._get("query", query=expression))["result"]
         return {tuple(sorted(s["metric"].values())): float(s["value"][1]) for s in found}
 
+    async def now(self) -> float:
+        """Its clock, in seconds since 1970."""
+        return float((await self._get("query", query="time()"))["result"][1])
+
     async def over_time(self, expression: str, *, seconds: float = 60) -> int:
         """The same as a graph asks it: how many series it gives."""
         for name, value in GRAFANA.items():
             expression = expression.replace(name, value)
-        now = float((await self._get("query", query="time()"))["result"][1])
+        now = await self.now()
         found = await self._get("query_range", query=expression, start=now - seconds, end=now, step=5)
         return len(found["result"])
 
@@ -51,21 +55,28 @@ class Prometheus:
         """What `label_values(metric, label)` gives."""
         return set(await self._get(f"label/{label}/values", **{"match[]": metric}))
 
+    async def alerts(self) -> list[dict[str, Any]]:
+        """Alerts that are pending or firing: `labels`, `state`."""
+        return list((await self._get("alerts"))["alerts"])
+
     async def scraped(self, expression: str) -> bool:
         """Whether a condition has been seen."""
         return bool(await self.ask(expression))
 
 
 @asynccontextmanager
-async def scraping(targets: Mapping[str, str], folder: Path, port: int) -> AsyncIterator[Prometheus]:
-    """Prometheus reads these targets (name → host:port) every two seconds until the block ends."""
+async def scraping(targets: Mapping[str, str], folder: Path, port: int, rules: str = "") -> AsyncIterator[Prometheus]:
+    """Prometheus reads these targets (name → host:port) every two seconds until the block ends, with a rules file."""
     binary = program("prometheus", "prometheus")
-    config = {
+    config: dict[str, Any] = {
         "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
         "scrape_configs": [
             {"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in targets.items()
         ],
     }
+    if rules:
+        (folder / "rules.yml").write_text(rules)
+        config["rule_files"] = [str(folder / "rules.yml")]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(  # noqa: ASYNC220

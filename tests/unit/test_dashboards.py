@@ -59,7 +59,10 @@ def test_every_panel_asks_a_question_and_explains_its_answer(board: Board) -> No
         x["url"] for x in document.get("links", [])
     ]
     assert links
-    assert {url.split("/d/")[1].split("?")[0] for url in links} <= uids
+    boards = [url for url in links if url.startswith("/d/")]
+    assert {url.removeprefix("/d/").split("?")[0] for url in boards} <= uids
+    assert set(links) - set(boards) <= {"$desk/desk"}
+    assert "desk" in variables or set(links) == set(boards)
 
 
 @pytest.mark.parametrize(("what", "text"), list(expressions()), ids=lambda x: x if ":" in x or " " not in x else "")

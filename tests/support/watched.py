@@ -1,0 +1,69 @@
+"""The four services over a day with a known outcome, watched by a real Prometheus from the beginning."""
+
+import asyncio
+import re
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from deploy.local.kafka import Kafka
+from deploy.local.keys import SERVICES
+from deploy.local.postgres import Postgres
+from tests.support.customers import Customers
+from tests.support.day import play
+from tests.support.house import PACK, House
+from tests.support.prometheus import Prometheus, scraping
+from tests.support.servers import Database
+from tests.support.spines import eventually, topic_of_its_own
+
+_FIRST_RESPONSE = r"\{clock: first_response, when: \{tier: middle\}[^\n]*"
+LADDER = "{clock: first_response, when: {tier: middle}, limit: 6s, ladder: [{at: 100%, action: notify, to: lead}]}"
+
+
+@asynccontextmanager
+async def watched(house: House, *, pack: str = PACK, rules: str = "") -> AsyncIterator[Prometheus]:
+    """Start the services of a house, and a Prometheus that watches them: once it has read every service."""
+    (house.folder / "pack.yaml").write_text(re.sub(_FIRST_RESPONSE, LADDER, pack))
+    targets = {service: f"127.0.0.1:{house.ports.get(service)}" for service in SERVICES}
+    async with scraping(targets, house.folder, house.ports.get("prometheus"), rules) as prometheus:
+        house.start()
+        await eventually(
+            lambda: prometheus.scraped("count(amends_state_collected_timestamp_seconds) == 4"),
+            what="the first reading of every service",
+        )
+        yield prometheus
+
+
+@asynccontextmanager
+async def house_of_its_own(
+    postgres: Postgres, template: str, broker: Kafka, mail: Any, folder: Path, keys: Any
+) -> AsyncIterator[House]:
+    """A house over servers that a test may break: `mail` is a MailServer."""
+    name = f"watched_{secrets.token_hex(4)}"
+    database = Database(name, postgres.create_database(name, template), keys)
+    room = folder / name
+    room.mkdir()
+    house = House(database, broker.bootstrap, await topic_of_its_own(broker.bootstrap), mail, room)
+    try:
+        yield house
+    finally:
+        await asyncio.to_thread(house.stop)
+        postgres.drop_database(name)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+async def play_day(house: House, prometheus: Prometheus) -> None:
+    """Play the day, and wait until Prometheus has seen how it ended."""
+    await play(house, Customers(house))
+    await house.quiet()
+    await collected(house, prometheus)
+
+
+async def collected(house: House, prometheus: Prometheus) -> None:
+    """Every leader has read what is true now, and Prometheus has seen it."""
+    ((now,),) = await house.query("SELECT extract(epoch FROM now())::float8")
+    seen = f"count(max by (service) (amends_state_collected_timestamp_seconds) > {now + 0.5}) == 4"
+    await eventually(lambda: prometheus.scraped(seen), seconds=60, what="a reading after the day")
