@@ -322,7 +322,7 @@ class Shift:
     def begins_on(self, day: date, weekdays: frozenset[int]) -> bool:
         """Whether this shift begins on a day that counts as these ISO weekdays; one on a single date always does."""
         if self.first and self.first == self.last:
-            return self.first == day.isoformat()
+            return self.first == day.isoformat() and day.isoweekday() in self.days
         if weekdays.isdisjoint(self.days):
             return False
         return (not self.first or self.first <= day.isoformat()) and (not self.last or day.isoformat() <= self.last)
