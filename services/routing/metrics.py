@@ -93,6 +93,12 @@ UNROUTABLE = State(
     "amends_unroutable", "Cases that nobody can take, by queue",
     {"queue": ()}, answers="Does anybody wait for whom there is nobody?",
 )  # fmt: skip
+FIRST_CONTACT = State(
+    "amends_first_contact_cases",
+    "Cases that customers called resolved in the last 60 days: yes when it took one contact at most and none on the "
+    "matter followed for 30 days, pending while these are not over",
+    {"result": ("yes", "no", "pending")}, answers="Does one contact settle it, for good?",
+)  # fmt: skip
 HANDLERS = State(
     "amends_handlers", "Handlers by presence", {"presence": get_args(Presence)}, answers="Who is there to work?",
 )  # fmt: skip

@@ -260,6 +260,7 @@ class Case:
     closed_at: datetime | None = None
     reopened: int = 0
     reached: int = 0
+    bulk_keys: list[str] = field(default_factory=list)  # the last bulk actions that reached it
     entry_count: int = 0
 
     pending: Pending = field(default_factory=Pending)

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from . import abilities, attachments, cases, oidcpages, people, replies, replypages, shifts, signin, work
+from . import abilities, attachments, bulk, cases, leads, oidcpages, people, replies, replypages, shifts, signin, work
 from . import desk as pages
 from .base import Desk
 
 
 def routers(desk: Desk) -> Sequence[APIRouter]:
     """All routes of routing."""
-    parts = (people, cases, work, attachments, signin, oidcpages, shifts, abilities, replies, replypages)
+    work_on = (people, cases, work, attachments, leads, bulk)
+    parts = (*work_on, signin, oidcpages, shifts, abilities, replies, replypages)
     return (*(part.router(desk) for part in parts), *pages.routers(desk))
 
 

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from shared.base.security import allow, caller
 
 from .. import explain
+from ..finding import TooShort
+from ..handlers.flow import wrong
 from ..matching import match
 from ..model import Case
 from ..states import STATES
-from ..store import people, rounds, views
+from ..store import matters, people, rounds, views
 from .base import READERS, WORKERS, Desk, tagged
 from .documents import case_document
 
@@ -30,6 +32,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("")
     @allow(*READERS)
     async def list_cases(
+        request: Request,
         q: Annotated[str | None, Query(max_length=200)] = None,
         state: Annotated[list[str] | None, Query()] = None,
         handler: str | None = None,
@@ -37,27 +40,40 @@ def router(desk: Desk) -> APIRouter:
         unroutable: bool = False,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> list[dict[str, Any]]:
-        """Cases in the order of work. `q`: the beginning of a name, a phone number's end, a reference, an order.
+        """Cases in the order of work. `q` finds by the beginning of a name (a Chinese one from any character on), of a
+        reference, an order or an address, and by the end of a telephone number, however these are written.
 
         `unroutable`: those that wait and that nobody can take.
         """
-        wanted = [s for s in state or () if s in STATES]
-        if state and not wanted:
-            return []
-        if q and ("\x00" in q or not q.isprintable()):
-            return []
-        async with desk.spine.db.read() as tx:
-            return await views.cases(
-                tx, q=q, state=wanted, handler=handler, queue=queue, unroutable=unroutable, limit=limit
-            )
+        for name, value in (("q", q), ("handler", handler), ("queue", queue)):
+            if value is not None and not value.isprintable():
+                raise wrong(f"/{name}", "There are characters in it that nobody can type.")
+        if unknown := [s for s in state or () if s not in STATES]:
+            raise wrong("/state", f"There is no state {unknown[0]!r}.")
+        try:
+            async with desk.spine.db.read() as tx:
+                found = await views.cases(
+                    tx, q=q, state=state or (), handler=handler, queue=queue, unroutable=unroutable, limit=limit
+                )
+        except TooShort:
+            raise wrong("/q", "Give two letters, four digits, or one Chinese character at least.") from None
+        if q:
+            log.info("cases searched", by=caller(request).name, found=len(found))
+        return found
 
     @routes.get("/{complaint_id}")
     @allow(*READERS)
     async def get_case(request: Request, response: Response, complaint_id: UUID) -> dict[str, Any]:
-        """One case with the commands that are possible now."""
+        """One case with the commands that are possible now, the customer's earlier complaints (`customer.earlier`), and
+        whether one contact was enough (`first_contact`)."""
         case = await read_case(desk, request, complaint_id)
         response.headers.update(tagged(case))
-        return case_document(case, await desk.actor(request))
+        document = case_document(case, await desk.actor(request))
+        async with desk.spine.db.read() as tx:
+            document["customer"]["earlier"] = await matters.earlier(tx, case)
+            document["first_contact"] = await matters.first_contact(tx, complaint_id)
+            document["promises_so_far"] = await matters.promises_so_far(tx, complaint_id)
+        return document
 
     @routes.get("/{complaint_id}/explanation")
     @allow(*READERS)

@@ -62,7 +62,11 @@ def case_document(case: Case, actor: Actor) -> dict[str, Any]:
             {"enquiry_id": i, "to": e.to, "due": e.due, "asked_by": e.asked_by, "answered_at": e.answered_at}
             for i, e in case.enquiries.items()
         ],
+        "asked": {"answer_by": case.asked.answer_by, "reminded_at": case.asked.reminded} if case.asked else None,
+        "preliminary_told_at": case.preliminary_at,
         "decision": _decision(case),
+        "outside_decisions": [vars(o) for o in case.outside],
+        "conflicts": case.conflicts if actor.leads else list(case.conflicts),
         "promises": [{"promise_id": i, "kind": p.kind, "due_at": p.due_at} for i, p in case.promises.items()],
         "linked": case.links,
         "chases": case.chases,
@@ -71,6 +75,8 @@ def case_document(case: Case, actor: Actor) -> dict[str, Any]:
         "warnings": case.warnings,
         "reopened": case.reopened,
         "accepted_at": case.accepted_at,
+        "confirmed_at": case.confirmed_at,
+        "close_reason": case.close_reason,
         "resolved_at": case.resolved_at,
         "closed_at": case.closed_at,
     }

@@ -132,6 +132,14 @@ async def set_presence(tx: AsyncConnection, handler_id: str, presence: Presence)
     return found.first() is not None
 
 
+async def set_capacity(tx: AsyncConnection, handler_id: str, capacity: int) -> bool:
+    """How many cases a handler may have. False when there is no such handler."""
+    changed = t.handler.update().where(t.handler.c.id == handler_id)
+    values = changed.values(capacity=capacity, revision=t.handler.c.revision + 1)
+    found = await tx.execute(values.returning(t.handler.c.id))
+    return found.first() is not None
+
+
 async def get(tx: AsyncConnection, handler_id: str) -> Handler | None:
     """One handler with his present load."""
     row = (await tx.execute(HANDLERS.where(t.handler.c.id == handler_id))).one_or_none()

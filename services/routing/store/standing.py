@@ -11,6 +11,7 @@ from shared.spine.figures import Figures, Sample
 
 from .. import metrics as m
 from .. import states
+from . import matters
 
 # Both read their index alone: case_by_state holds every column that is asked for.
 _OPEN = text(
@@ -38,11 +39,13 @@ async def read(tx: AsyncConnection) -> Iterable[Sample]:
         if stage == "unassigned" and row.since:
             oldest[row.tier] = min(oldest.get(row.tier, float("inf")), stamp(row.since))
     stuck = (await tx.execute(_UNROUTABLE)).all()
+    first_contacts = (await tx.execute(matters.RECENT)).all()
     people = (await tx.execute(_PEOPLE)).all()
     return [
         *(m.OPEN_CASES.at(n, *key) for key, n in opened.items()),
         *(m.OLDEST_UNASSIGNED.at(at, tier) for tier, at in oldest.items()),
         *(m.UNROUTABLE.at(row.n, row.queue) for row in stuck),
+        *(m.FIRST_CONTACT.at(row.n, row.result) for row in first_contacts),
         *(m.HANDLERS.at(row.n, row.presence) for row in people),
         m.PLACES.at(sum(row.present for row in people), "present"),
         m.PLACES.at(max((row.taken for row in people), default=0), "taken"),
@@ -55,7 +58,7 @@ def _yes(value: object) -> str:
 
 FIGURES = Figures(
     totals=(m.DECISIONS, m.SECOND_LOOKS, m.RESOLVED, m.CONTACTS, m.CLOSED, m.REOPENED, m.OFFERS, m.OFFERS_BY_CAUSE),
-    states=(m.OPEN_CASES, m.OLDEST_UNASSIGNED, m.UNROUTABLE, m.HANDLERS, m.PLACES),
+    states=(m.OPEN_CASES, m.OLDEST_UNASSIGNED, m.UNROUTABLE, m.FIRST_CONTACT, m.HANDLERS, m.PLACES),
     read=read,
     tally={
         r.ComplaintDecided: lambda e, _: (m.DECISIONS.add(e.overall, str(min(e.stage, 2))),),
