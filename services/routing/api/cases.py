@@ -17,12 +17,10 @@ from ..matching import match
 from ..model import Case
 from ..states import STATES
 from ..store import matters, people, rounds, views
-from .base import READERS, WORKERS, Desk, tagged
+from .base import READERS, Desk, tagged
 from .documents import case_document
 
 log = structlog.get_logger()
-# Bookkeeping of the file itself that a customer's or an outside body's copy does not need.
-_INTERNAL = ("note", "lead_called")
 
 
 def router(desk: Desk) -> APIRouter:
@@ -88,22 +86,6 @@ def router(desk: Desk) -> APIRouter:
         await read_case(desk, request, complaint_id)
         async with desk.spine.db.read() as tx:
             return await views.history(tx, complaint_id)
-
-    @routes.get("/{complaint_id}/file")
-    @allow(*WORKERS, "approver", "auditor", "quality")
-    async def get_file(request: Request, complaint_id: UUID) -> dict[str, Any]:
-        """The complete bundle: case, conversation and acts, offers, explanation. Internal notes stay inside."""
-        case = await read_case(desk, request, complaint_id)
-        actor = await desk.actor(request)
-        async with desk.spine.db.read() as tx:
-            history = await views.history(tx, complaint_id)
-            offers = await views.offers(tx, complaint_id)
-        return {
-            "case": case_document(case, actor),
-            "history": [entry for entry in history if entry["kind"] not in _INTERNAL],
-            "offers": offers,
-            "explanation": await explained(desk, case),
-        }
 
     return routes
 

@@ -1,0 +1,73 @@
+"""Third parties in a case's file: measured on sentences in which they are marked."""
+
+import re
+from pathlib import Path
+
+from services.routing.redaction import Redactor
+
+SET = Path(__file__).parents[1] / "golden" / "redaction.txt"
+_MARKED = re.compile(r"\{([^}]*)\}")
+_TITLES = re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Dr|Sgt|Officer)\b\.?")
+
+
+def redactor() -> Redactor:
+    return Redactor(
+        customer="Li Na 李娜", phones=["+86 10 5550 1234"], emails=["li.na@example.com"],
+        roles={"Zhang Min": "complaint handler", "张敏": "complaint handler"},
+    )  # fmt: skip
+
+
+def sentences() -> list[str]:
+    return [line for line in SET.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def measured() -> tuple[list[str], list[str], int]:
+    """What was left in, what was taken out for nothing, and how many third parties there are."""
+    left: list[str] = []
+    needless: list[str] = []
+    parties = 0
+    for line in sentences():
+        plain = line.replace("{", "").replace("}", "")
+        seen = redactor().text(plain)
+        marked = _MARKED.findall(line)
+        parties += len(marked)
+        left += [m for m in marked if _named(m) in seen]
+        for piece in re.split(r"\{[^}]*\}|Zhang Min|张敏", line):
+            needless += [f"{word}: {seen}" for word in _words(piece) if word not in seen]
+    return left, needless, parties
+
+
+def _words(piece: str) -> list[str]:
+    """What has to stay: English word by word, Chinese as it runs."""
+    return [word for word in re.findall(r"[\w@.]+", piece) if not _TITLES.fullmatch(word)]
+
+
+def _named(marked: str) -> str:
+    """The name itself: a title may stay."""
+    return _TITLES.sub("", marked).strip()
+
+
+def test_third_parties_are_taken_out_and_little_else() -> None:
+    left, needless, parties = measured()
+    assert parties >= 65
+    assert len(left) / parties <= 0.03, left
+    assert len(needless) <= 3, needless
+
+
+def test_the_customer_stays_and_colleagues_become_their_role() -> None:
+    told = "Zhang Min called Li Na on 010 5550 1234 and wrote to li.na@example.com. 张敏回了李娜的电话。"
+    seen = redactor().text(told)
+    assert "Zhang" not in seen
+    assert "张敏" not in seen
+    assert seen.count("[complaint handler]") == 2
+    assert "Li Na on 010 5550 1234" in seen
+    assert "li.na@example.com" in seen
+    assert "李娜" in seen
+
+
+def test_who_is_named_once_is_taken_out_everywhere() -> None:
+    found = redactor()
+    document = {"first": "My neighbour Arthur Pendry saw it.", "then": ["Pendry wrote to me.", 7, None]}
+    seen = str(found.document(document) | found.document(document))
+    assert "Pendry" not in seen
+    assert "'then': ['[name] wrote to me.', 7, None]" in seen
