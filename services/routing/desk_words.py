@@ -88,6 +88,12 @@ HISTORY = {
     "clock_breached": ("超过期限：{clock}", "Limit missed: {clock}"),
     "clock_retracted": ("其实按时：{clock}", "In time after all: {clock}"),
     "rung": ("升级第 {rung} 级：{action} → {to}", "Rung {rung}: {action} → {to}"),
+    "conflict": ("{handler} 有利益冲突", "{handler} has a conflict of interest"),
+    "authority_asked": ("请 {on_behalf_of} 出具委托", "Asked for the word of {on_behalf_of}"),
+    "identity_asked": ("请 {address} 确认本人", "Asked {address} who they are"),
+    "correction": ("更正 {letter_on} 的信：{right}", "Corrected the letter of {letter_on}: {right}"),
+    "outside_decision": ("{body} 的决定：{outcome}", "{body} decided: {outcome}"),
+    "file_taken": ("取走全案文件（{role}）", "The whole file was taken ({role})"),
     "tier_changed": ("客户级别：{before} → {after}", "Tier: {before} → {after}"),
 }
 OVERALL = {

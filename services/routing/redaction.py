@@ -25,15 +25,24 @@ _PHONE = re.compile(r"(?<![A-Za-z0-9_£$€¥/.:-])(?:\+|00)?\(?\d[\d()\s.*-]{5,
 _DATE = re.compile(
     r"(?:19|20)\d\d[-. /]?(?:0?[1-9]|1[0-2])[-. /]?(?:0?[1-9]|[12]\d|3[01])|\d{1,2}[-. /]\d{1,2}[-. /]\d{4}"
 )
+# What stands before a number that nobody can call.
+_CODE = re.compile(
+    r"(?:order|invoice|reference|ref|account|contract|serial|policy|case|receipt|ticket|card|订单|单号|编号|发票|合同|账号|尾号)"
+    r"[号码]?\s*(?:no\.?|number|#)?\s*[:：]?\s*$",
+    re.IGNORECASE,
+)
 _CAP = r"(?:[A-Z][a-zà-ÿ]+(?:[-'’][A-Z]?[a-zà-ÿ]+)*|[A-Z]\.|O['’][A-Z][a-z]+|Mc[A-Z][a-z]+)"
 _NAMES = rf"{_CAP}(?:\s+(?:de|van|von|al|bin)?\s*{_CAP}){{0,2}}"
+# Two capital words within a sentence: a person more often than a thing, and a thing is missed less.
+_TWO_CAPITALS = re.compile(rf"(?<=[a-z,] )({_CAP}\s+{_CAP}(?:\s+{_CAP})?)(?![\w-])")
 _NOT_NAMES = frozenset(
     re.findall(
         r"\w+",
         "the a an i we you he she it they my our your his her monday tuesday wednesday thursday friday saturday sunday "
         "january february march april may june july august september october november december customer care support "
         "team street road lane avenue square bank store shop office service services department centre center north "
-        "south east west london paris china england",
+        "south east west london paris china england island city park hall house hotel airport university school "
+        "hospital court council card plus premium phone broadband pay kingdom states zealand africa air data plan club",
     )
 )
 _HAN = "\u4e00-\u9fff"
@@ -61,6 +70,10 @@ def _english() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"\b((?:{_any(named['surnames_pinyin'])})\s+[A-Z][a-z]+(?:[a-z]+)?)\b"),
         re.compile(rf"\b([A-Z][a-z]+\s+(?:{_any(named['surnames_pinyin'])}))\b"),
         re.compile(
+            rf"\b(?i:to|by|with|from|ask|asked|told|tell|call|contact|and|met|saw|knows)\s+((?:{_any(named['first_en'])})\b)"
+        ),
+        re.compile(rf"\b(?i:ask|asked|told|tell|call|contact|met|saw|knows)\s+({_CAP}\s+{_CAP})"),
+        re.compile(
             rf"\b({_any(named['first_en'])})\b(?=\s+(?:from|at|in your|said|told|promised|answered|called|wrote)\b)"
         ),
     )
@@ -83,7 +96,9 @@ def _chinese() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"(?:{_any(named['verbs_zh'])})[：: ]?({name}){end}"),
         re.compile(rf"(?<![{_HAN}]姓)姓({surname})(?=的)"),
         re.compile(rf"(?:[小老阿]({surname}))(?=[，。、；：,\s]|$|[{after}]|经理|师傅)"),
-        re.compile(rf"是({surname}[{_HAN}]{{1,2}}?)(?=[签写打办接])"),
+        re.compile(rf"是({surname}[{_HAN}]{{1,2}}?)(?=[签写打办接]|的名字)"),
+        re.compile(rf"({surname}[{_HAN}]{{1,2}})(?=先生|女士|小姐|太太|师傅|老师|医生|律师|警官)"),
+        re.compile(rf"(?<![{_HAN}])({surname}[{_HAN}]{{1,2}}?)(?=说|告诉|答应|承诺|表示|回电)"),
         re.compile(rf"工号\s*\d*[的，,\s]*({name}){end}"),
     )
 
@@ -113,6 +128,10 @@ class Redactor:
                     self.names.add(name)
                     self.names.update(p for p in name.split()[1:] if len(p) > 3 and not self._is_own(p))
 
+        for match in _TWO_CAPITALS.finditer(text):
+            if not any(p.casefold() in _NOT_NAMES for p in match[1].split()) and not self._is_own(match[1]):
+                self.names.add(match[1])
+
     def _is_own(self, name: str) -> bool:
         if plain(name) in self._own:
             return True
@@ -126,7 +145,7 @@ class Redactor:
             if not self._is_own(name):
                 text = _replaced(text, name, f"[{role}]")
         text = _EMAIL.sub(lambda m: m[0] if plain(m[0]) in self._emails else EMAIL, text)
-        text = _PHONE.sub(lambda m: self._phone(m[0]), text)
+        text = _PHONE.sub(lambda m: m[0] if _CODE.search(text, 0, m.start()) else self._phone(m[0]), text)
         for name in sorted(self.names, key=len, reverse=True):
             if name not in self.roles:
                 text = _replaced(text, name, NAME)
@@ -173,11 +192,11 @@ def _trimmed(name: str) -> str:
 
 
 def _replaced(text: str, name: str, by: str) -> str:
-    edge = "" if re.match(f"[{_HAN}]", name) else r"\b"
+    before, after = ("", "") if re.match(f"[{_HAN}]", name) else ("(?<![A-Za-z0-9])", "(?![A-Za-z0-9])")
     if len(name) == 1:  # a bare Chinese surname stands with a title, after 姓 or after 小, 老, 阿
         around = rf"(?<=[姓小老阿]){name}|{name}(?=(?:{_any(_lists()['titles_zh'])}))"
         return re.sub(around, by, text)
-    return re.sub(rf"{edge}{re.escape(name)}{edge}", by, text)
+    return re.sub(rf"{before}{re.escape(name)}{after}", by, text)
 
 
 def _same(digits: str, own: str) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.dialects import postgresql
 
 from services.routing.finding import words_of
+from services.routing.store import views
 from shared.events.intake import Person
 from tests.integration.test_routing_life import DECISION, assigned
 from tests.support.routing import Bench, letter, received
@@ -92,18 +94,12 @@ async def test_finding_one_among_very_many_reads_an_index(bench: Bench) -> None:
 
 
 async def _explained(bench: Bench, q: str, plans: list[str]) -> None:
-    from sqlalchemy import text
-    from sqlalchemy.dialects import postgresql
-
-    from services.routing.store import views
-
     class Seen:
         async def execute(self, query: Any) -> list[Any]:
             made = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
             plans.extend(row[0] for row in await bench.sql("EXPLAIN " + str(made).replace(":", r"\:")))
             return []
 
-    assert text
     await views.cases(Seen(), q=q)  # type: ignore[arg-type]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, Text, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -38,7 +38,6 @@ async def keep(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
 def among(typed: str) -> ColumnElement[bool]:
     """The condition that a case is one of those that were asked for. Raises TooShort."""
-    found: Any = (
-        select(t.search.c.complaint_id).where(text("words @@ CAST(:words AS tsquery)")).params(words=query(typed))
-    )
+    asked = text("words @@ CAST(:words AS tsquery)").bindparams(bindparam("words", query(typed), Text))
+    found: Any = select(t.search.c.complaint_id).where(asked)
     return t.case.c.complaint_id.in_(found)
