@@ -385,3 +385,23 @@ async def test_an_answer_in_time_keeps_the_case_open(bench: Bench) -> None:
     await bench.feed(complaint_id, said(CustomerReplied, message_id=uuid4()))  # type: ignore[arg-type]
     assert not await bench.sql("SELECT FROM timer WHERE name = :n", n=NO_ANSWER_TIMER)
     assert (await zhang.get(path)).json()["state"] == "assigned"
+
+
+async def test_what_colleagues_tell_one_another_stands_in_no_event_and_so_on_no_page_and_in_no_letter(
+    bench: Bench,
+) -> None:
+    complaint_id = await assigned(bench)
+    await bench.handler("wang")
+    zhang, path, secret = bench.as_("zhang"), f"/v1/cases/{complaint_id}", "The director's nephew."
+    said_inside: list[tuple[str, dict[str, Any]]] = [
+        ("note", {"text": secret}), ("call-lead", {"reason": secret}),
+        ("conflict", {"handler": "lena", "reason": secret}),
+        ("transfer", {"to": "wang", "reason": "holiday", "note": secret}),
+    ]  # fmt: skip
+    for name, body in said_inside:
+        by = bench.as_("max", "lead") if name == "conflict" else zhang
+        answer = await by.post(f"{path}/{name}", json=body)
+        assert answer.status_code == 200, answer.text
+    told_outside = await bench.sql("SELECT convert_from(body, 'UTF8') AS body FROM outbox")
+    assert told_outside
+    assert not any("nephew" in row.body for row in told_outside)
