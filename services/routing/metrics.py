@@ -55,7 +55,8 @@ SECOND_LOOKS = Total(
     answers="Are complaints turned down too easily? Stands beside the share that is not upheld.",
 )  # fmt: skip
 RESOLVED = Total(
-    "amends_resolved_total", "Cases that were resolved for the first time, by whether at most one contact had been made by then",
+    "amends_resolved_total",
+    "Cases that were resolved for the first time, by whether at most one contact had been made by then",
     {"first_contact": _YES_NO}, answers="How often is one contact enough?",
 )  # fmt: skip
 CONTACTS = Total(
