@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .config import Settings, load
 from .db import Database
+from .errors import Refused
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -40,5 +41,7 @@ def with_database(service: str, run: Callable[[Database], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(go())
+    except Refused as error:
+        fail(str(error))
     except (SQLAlchemyError, OSError) as error:
         fail(f"the database cannot be used: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
