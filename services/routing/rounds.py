@@ -81,9 +81,12 @@ class Rounds:
         if not plan.assignments and not plan.unroutable:
             return 0
         ids = [a.case.complaint_id for a in plan.assignments] + [i for i, _, _ in plan.unroutable]
-        done = await self.spine.db.retrying(lambda: self.write(plan, ids[:MOST_WRITES]))
-        if done or len(ids) > MOST_WRITES:
-            self.wake()  # what was passed over for want of candidates or of room in one transaction follows at once
+        done = 0
+        for start in range(0, len(ids), MOST_WRITES):
+            some = ids[start : start + MOST_WRITES]
+            done += await self.spine.db.retrying(partial(self.write, plan, some))
+        if done:
+            self.wake()  # what was passed over for want of candidates follows at once
         return done
 
     async def plan(self) -> Plan:
@@ -92,11 +95,17 @@ class Rounds:
         async with self.spine.db.transaction() as tx:
             # Without a free place there is nothing to assign; who cannot be routed is looked for once in a while.
             due = time.monotonic() - self._looked_at >= self.policy.round_idle_seconds
-            self._full = not await rounds.anyone_free(tx)
+            free = await rounds.free_places(tx)
+            self._full = not free
             if self._full and not due:
                 return nothing
-            self._looked_at = time.monotonic()
-            looked = await rounds.waiting(tx, self.policy)
+            # No requirement can get more places than there are, so a round that fills one looks at few cases.
+            most = self.policy.candidates_per_signature
+            if due:
+                self._looked_at = time.monotonic()
+            else:
+                most = min(most, free)
+            looked = await rounds.waiting(tx, self.policy, most)
             if not looked:
                 return nothing
             staff = await self.directory.read(tx)
@@ -119,7 +128,7 @@ class Rounds:
     async def _backlog(self, tx: AsyncConnection, looked: Sequence[rounds.Looked], staff: Sequence[Handler]) -> int:
         """How many cases wait, as far as it matters: whether the load is above the policy's limit."""
         limit = self.policy.overload
-        if limit is None or len(looked) < self.policy.candidates_per_signature:
+        if limit is None:
             return len(looked)
         return await rounds.backlog(tx, int(limit.above * sum(h.capacity for h in staff)) + 1)
 

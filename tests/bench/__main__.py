@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import accept, consume, end_to_end, letters, letters_lint, mail, peers_timers, queueing, timers
+from tests.bench import accept, consume, end_to_end, letters, letters_lint, mail, peers_timers, queueing, route, timers
 from tests.bench.measure import Result, cpu_line, say
 
 BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[int], Coroutine[Any, Any, Result]]] = {
     "letters": letters.run,
     "end_to_end": end_to_end.run,
     "queueing": queueing.run,
+    "route": route.run,
     "letters_lint": letters_lint.run,
     "timers": timers.run,
     "peers_timers": peers_timers.run,

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from services.routing.simulation import queueing as q
@@ -15,19 +16,21 @@ from tests.bench.measure import Result, machine, say
 AGENTS, HANDLING = 20, 300.0
 NEAR, SAME = 0.05, 0.02
 # Counted customers by load: a mean wait swings with 1 / (1 - load), so the same confidence costs more at a high load.
-# At these sizes chance moves it by 2 to 2.5 % (one standard deviation), which the formula's 5 % leaves room for.
-COUNTED = {0.80: 500_000, 0.85: 500_000, 0.90: 1_000_000, 0.95: 2_000_000}
-ORDERED = 50_000  # where lines lie apart by factors
-CONSERVED = 200_000  # the same arrivals in each order, so chance is in both
+# How sure each mean is stands beside it (one standard error, from twenty stretches of the run).
+COUNTED = {0.80: 300_000, 0.85: 300_000, 0.90: 600_000, 0.95: 1_500_000}
+ORDERED = 20_000  # a seed, where lines lie apart by factors
+CONSERVED = 100_000  # the same arrivals in each order, so chance is in both
+STRETCHES = 20
+CROWDED = (0.92, 0.97)
 WHAT = (
     "The same match as in production, over simulated arrivals. ours: the largest deviation of a mean wait from the "
     "formula (priority in a shared queue and first come first served, 20 handlers, 300 s, loads 0.80 to 0.95; wanted "
-    "5 %; 500,000 customers at 0.80 and 0.85, a million at 0.90, two at 0.95, where a mean settles slowly; the formula "
-    "takes the arrivals and work that chance brought, beside it stands the textbook value), and of other orders' mean "
-    "wait of all from first come first served (conservation; wanted 2 %). Then the orderings: sharing beats every "
-    "split for both tiers; strict tiers break fewest promises of the top tier, deadlines give the least lateness, "
-    "letting the late wait breaks fewest and makes the worst wait longest; a chain of skills comes close to every "
-    "skill and pairs do not."
+    "5 %; 300,000 customers at 0.80 and 0.85, 600,000 at 0.90, 1,500,000 at 0.95, where a mean settles slowly; the "
+    "formula takes the arrivals and work that chance brought, beside it stands the textbook value), and of other "
+    "orders' mean wait of all from first come first served (conservation; wanted 2 %). Then the orderings: sharing "
+    "beats every split for both tiers; strict tiers break fewest promises of the top tier, deadlines give the least "
+    "lateness, letting the late wait breaks fewest and makes the worst wait longest; a chain of skills comes close to "
+    "every skill and pairs do not."
 )
 Wait = dict[str, float]
 Found = dict[tuple[float, str], tuple[Wait, dict[str, Any]]]
@@ -42,13 +45,20 @@ def _waits(given: tuple[str, str, float, int]) -> tuple[Wait, dict[str, Any]]:
     figures = {"all": whole.mean, "broken": whole.breach, "late_p99": whole.quantile(whole.late, 0.99),
                "late": sum(whole.late) / whole.n, "oldest": outcome.oldest, "rate": outcome.rate,
                "work": outcome.work}  # fmt: skip
+    unsure = {tier: _standard_error(found.waits) for tier, found in (*outcome.tiers.items(), ("all", whole))}
     return {tier: found.mean for tier, found in outcome.tiers.items()}, {
-        **figures, "tiers_broken": {tier: found.breach for tier, found in outcome.tiers.items()}
+        **figures, "tiers_broken": {tier: found.breach for tier, found in outcome.tiers.items()}, "unsure": unsure
     }  # fmt: skip
 
 
-def _all(name: str, customers: Callable[[float, str], int]) -> Found:
-    keys = [(load, variant.name) for load, variant in read(Path(name)).runs()]
+def _standard_error(waits: Sequence[float]) -> float:
+    """Of the mean of waits that depend on one another: from the means of long stretches."""
+    length = len(waits) // STRETCHES
+    return stdev(fmean(waits[n * length : (n + 1) * length]) for n in range(STRETCHES)) / STRETCHES**0.5
+
+
+def _all(name: str, customers: Callable[[float, str], int], loads: Sequence[float] = ()) -> Found:
+    keys = [(load, variant.name) for load, variant in read(Path(name)).runs() if load in loads or not loads]
     tasks = [(name, variant, load, customers(load, variant)) for load, variant in keys]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         longest_first = sorted(tasks, key=lambda task: -task[3])
@@ -65,7 +75,7 @@ async def run(rounds: int) -> Result:
     deviation = _against_formula(shared)
     _sharing_beats_splitting(shared)
     conserved = _conservation(_all("conservation", lambda *_: int(share * CONSERVED)))
-    _deadline_orders(_all("deadlines", lambda *_: ORDERED))
+    _deadline_orders(_all("deadlines", lambda *_: ORDERED, CROWDED))
     _skills(_all("skills", lambda *_: ORDERED))
     say(f"{time.monotonic() - begun:.0f} s on {len(os.sched_getaffinity(0))} cores")
     if deviation > near or conserved > (SAME if rounds > 1 else near):
@@ -90,7 +100,7 @@ def _golden() -> None:
 
 def _against_formula(found: Found) -> float:
     worst = 0.0
-    say(f"{'load':>5} {'':30} {'textbook':>9} {'formula':>9} {'simulated':>9} {'off by':>7}")
+    say(f"{'load':>5} {'':30} {'textbook':>9} {'formula':>9} {'simulated':>9} {'+-':>6} {'off by':>7}")
     for (load, name), (waits, figures) in found.items():
         if not name.startswith("shared"):
             continue
@@ -99,7 +109,7 @@ def _against_formula(found: Found) -> float:
             simulated = figures["all"] if tier == "all" else waits[tier]
             off = simulated / real[tier] - 1
             worst = max(worst, abs(off))
-            figures_of = f"{nominal[tier]:9.2f} {real[tier]:9.2f} {simulated:9.2f}"
+            figures_of = f"{nominal[tier]:9.2f} {real[tier]:9.2f} {simulated:9.2f} {figures['unsure'][tier]:6.2f}"
             say(f"{load:5.2f} {name + ': ' + tier:30} {figures_of} {off:+7.1%}")
     return worst
 
@@ -135,7 +145,7 @@ def _conservation(found: Found) -> float:
 
 
 def _deadline_orders(found: Found) -> None:
-    for load in (0.92, 0.97):
+    for load in CROWDED:
         by = {name: figures for (at, name), (_, figures) in found.items() if at == load}
         fifo, strict, due = by["first come first served"], by["strict tiers"], by["by deadline"]
         late_last = by["by deadline, the late go last"]

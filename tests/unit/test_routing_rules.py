@@ -13,9 +13,9 @@ from services.routing import policy as policies
 from services.routing import states
 from services.routing.handlers import event_handlers
 from services.routing.handlers.decisions import overall
-from services.routing.model import Case, Clock, Shift
+from services.routing.model import Case, Clock, Handler, Shift
 from services.routing.policy import PolicyError, demand, parse
-from services.routing.presence import on_shift
+from services.routing.presence import absent, on_shift
 from services.routing.triage import Triage, load_rules
 from services.routing.waiting import order_at, signature, waiting_of
 from shared.events.catalog import CONSUMERS
@@ -56,6 +56,13 @@ def test_every_event_that_the_catalog_sends_to_routing_has_a_handler() -> None:
         ({"messages": {"queue": "nowhere", "skills": {}}}, "nowhere"),
         ({"surprise": 1}, "surprise"),
         ({"expired_offers_set_away": 0}, "expired_offers_set_away"),
+        ({"overload": {"above": 0}}, "overload.above"),
+        ({"overload": {"above": 1.2, "starvation_cap": -1}}, "starvation_cap"),
+        ({"head_start": {"gold": 90}}, "gold"),
+        ({"weights": {"severity": {"P9": 2}}}, "P9"),
+        ({"weights": {"causes": {"C1_product_quality": 0}}}, "weights.causes"),
+        ({"stickiness": {"below": 2}}, "stickiness.below"),
+        ({"authority_levels": [500, 100]}, "rise"),
         ({"relaxation": [{"after": 5, "reason": "b"}, {"after": 1, "reason": "a"}]}, "order"),
     ],
 )
@@ -85,6 +92,44 @@ def test_shifts_in_the_handlers_zone_also_over_midnight() -> None:
     assert on_shift(night, "UTC", datetime(2026, 6, 9, 5, 59, tzinfo=UTC))
     assert not on_shift(night, "UTC", datetime(2026, 6, 9, 6, 0, tzinfo=UTC))
     assert on_shift((), "UTC", NOW)
+
+
+def test_public_holidays_and_worked_weekends_of_the_handlers_own_calendar() -> None:
+    week = (Shift((1, 2, 3, 4, 5), "09:00", "18:00"),)
+
+    def there(day: int, month: int, calendar: str, shifts: tuple[Shift, ...] = week) -> str:
+        noon = datetime(2026, month, day, 4, 0, tzinfo=UTC)  # noon in Shanghai
+        given = {"zone": "Asia/Shanghai", "calendar": calendar, "shifts": shifts, "presence": "available"}
+        return absent(Handler("h", "H", "r", "c", frozenset(), {}, frozenset(), 1, **given), noon)  # type: ignore[arg-type]
+
+    assert there(1, 10, "cn-mainland") == "holiday"  # National Day, a Thursday
+    assert there(1, 10, "always") == ""
+    assert there(1, 10, "uk-england") == ""
+    assert there(10, 10, "cn-mainland") == ""  # a Saturday that is worked for it
+    assert there(10, 10, "uk-england") == "off_shift"
+    weekend = (Shift((6, 7), "09:00", "18:00"),)
+    assert there(17, 10, "cn-mainland", weekend) == ""
+    assert there(3, 10, "cn-mainland", weekend) == "holiday"  # a Saturday within the holidays
+    assert there(1, 10, "cn-mainland", ()) == ""  # no plan: what he says counts
+
+
+def test_an_amount_asks_for_the_next_level_of_authority() -> None:
+    levels = ("0.01 CNY", "100 CNY", "100.01 CNY", "100000.5 EUR", "99", None)
+    found = [POLICY.authority(value) for value in levels]
+    assert found == [("CNY", 100), ("CNY", 100), ("CNY", 200), ("EUR", None), None, None]
+
+
+def test_grave_cases_and_messages_weigh_what_the_policy_says() -> None:
+    weights = {"severity": {"P1": 2}, "causes": {"C6_policy_disagreement": 3}, "messages": 1}
+    policy = parse({**HOUSE, "weights": weights}, "policy.yaml")
+    found = [
+        policy.weight(kind=kind, severity=severity, cause=cause)
+        for kind, severity, cause in (
+            ("complaint", "P1", "unknown"), ("complaint", "P3", "unknown"), ("question", "P1", "unknown"),
+            ("complaint", "P1", "C6_policy_disagreement"),
+        )
+    ]  # fmt: skip
+    assert found == [2, 1, 1, 3]
 
 
 def test_order_is_the_deadline_minus_the_head_start() -> None:

@@ -179,7 +179,6 @@ def _wanted(case: Case, view: Waiting) -> dict[str, Any]:
         "deciders": [*(case.deciders if case.stage == 2 else ()), *case.conflicts],
         "stage": case.stage,
         "authority": view.authority,
-        "customer": case.customer_id,
         "last": case.last_handler,
     }
 

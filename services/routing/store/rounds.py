@@ -19,10 +19,7 @@ from ..policy import Policy
 from ..waiting import Authority, Waiting, asked
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
-_KNOWN = (
-    "LEFT JOIN known_by k ON k.customer_id = CAST(w.wanted->>'customer' AS uuid) "
-    "AND k.at > now() - make_interval(secs => :known)"
-)
+_KNOWN = "LEFT JOIN known_by k ON k.customer_id = w.customer_id AND k.at > now() - make_interval(secs => :known)"
 # The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
 _WAITING = text(
     "WITH RECURSIVE s AS ("
@@ -30,7 +27,8 @@ _WAITING = text(
     "SELECT (SELECT c.signature FROM case_file c WHERE c.queued AND c.signature > s.signature "
     "ORDER BY c.signature LIMIT 1) FROM s WHERE s.signature IS NOT NULL) "
     "SELECT w.*, k.handler_id AS known_by, k.at AS known_at, now() AS now FROM s CROSS JOIN LATERAL ("
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, weight, wanted, unroutable "
+    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, weight, wanted, unroutable, "
+    "customer_id "
     "FROM case_file c WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
     f"{_KNOWN} WHERE s.signature IS NOT NULL"
 ).columns(wanted=JSONB)
@@ -40,8 +38,9 @@ _ONE = text(
     f"FROM case_file w {_KNOWN} WHERE w.complaint_id = :id AND w.queued"
 ).columns(wanted=JSONB)
 _FREE = text(
-    "SELECT count(*) FROM handler h LEFT JOIN (SELECT handler_id, sum(weight) AS n FROM case_file WHERE busy "
-    "GROUP BY handler_id) b ON b.handler_id = h.id WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
+    "SELECT COALESCE(sum(h.capacity - COALESCE(b.n, 0)), 0) FROM handler h LEFT JOIN (SELECT handler_id, sum(weight) "
+    "AS n FROM case_file WHERE busy GROUP BY handler_id) b ON b.handler_id = h.id "
+    "WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
 )
 _BACKLOG = text("SELECT count(*) FROM (SELECT 1 FROM case_file WHERE queued LIMIT :most) AS seen")
 _LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
@@ -61,14 +60,14 @@ class Looked:
     now: datetime
 
 
-async def anyone_free(tx: AsyncConnection) -> bool:
-    """Whether any present handler has a free place."""
-    return bool((await tx.execute(_FREE)).scalar_one())
+async def free_places(tx: AsyncConnection) -> int:
+    """How many free places there are at handlers who are present."""
+    return int((await tx.execute(_FREE)).scalar_one())
 
 
-async def waiting(tx: AsyncConnection, policy: Policy) -> list[Looked]:
-    """The first waiting cases of each requirement."""
-    rows = await tx.execute(_WAITING, {"k": policy.candidates_per_signature, "known": _known(policy)})
+async def waiting(tx: AsyncConnection, policy: Policy, most: int) -> list[Looked]:
+    """The first waiting cases of each requirement, at most so many of each."""
+    rows = await tx.execute(_WAITING, {"k": most, "known": _known(policy)})
     return [_looked(row, policy) for row in rows]
 
 
