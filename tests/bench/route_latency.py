@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -26,7 +27,7 @@ async def latency(out: Path, policy: Path, staff: Sequence[str]) -> str:
         watching = asyncio.create_task(_watch(stack, seen))
         for seconds in (5, SECONDS):  # the first ones warm everything up
             load = {
-                "host": "127.0.0.1", "port": stack.ports["intake"], "token": stack.tokens["web"]["token"],
+                "host": "127.0.0.1", "port": urlsplit(stack.urls["intake"]).port, "token": stack.tokens["web"]["token"],
                 "run": f"route-{seconds}", "seconds": seconds, "rate": RATE, "out": str(out), "pids": {},
             }  # fmt: skip
             await servers.worker("load", load)
