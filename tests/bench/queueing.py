@@ -18,7 +18,7 @@ NEAR, SAME = 0.05, 0.02
 # Counted customers by load: a mean wait swings with 1 / (1 - load), so the same confidence costs more at a high load.
 # How sure each mean is stands beside it (one standard error, from twenty stretches of the run).
 COUNTED = {0.80: 300_000, 0.85: 300_000, 0.90: 600_000, 0.95: 1_500_000}
-ORDERED = 20_000  # a seed, where lines lie apart by factors
+ORDERED = 20_000  # a seed, where the same arrivals are compared under another order or staff
 CONSERVED = 100_000  # the same arrivals in each order, so chance is in both
 STRETCHES = 20
 CROWDED = (0.92, 0.97)
@@ -57,8 +57,9 @@ def _standard_error(waits: Sequence[float]) -> float:
     return stdev(fmean(waits[n * length : (n + 1) * length]) for n in range(STRETCHES)) / STRETCHES**0.5
 
 
-def _all(name: str, customers: Callable[[float, str], int], loads: Sequence[float] = ()) -> Found:
-    keys = [(load, variant.name) for load, variant in read(Path(name)).runs() if load in loads or not loads]
+def _all(name: str, customers: Callable[[float, str], int], loads: Sequence[float] = (), only: str = "") -> Found:
+    runs = read(Path(name)).runs()
+    keys = [(at, variant.name) for at, variant in runs if (at in loads or not loads) and variant.name.startswith(only)]
     tasks = [(name, variant, load, customers(load, variant)) for load, variant in keys]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         longest_first = sorted(tasks, key=lambda task: -task[3])
@@ -71,9 +72,9 @@ async def run(rounds: int) -> Result:
     share, near = (1.0, NEAR) if rounds > 1 else (0.1, 4 * NEAR)
     begun = time.monotonic()
     _golden()
-    shared = _all("shared-priority", lambda load, name: int(share * COUNTED[load]) if "shared" in name else ORDERED)
+    shared = _all("shared-priority", lambda load, _: int(share * COUNTED[load]), only="shared")
     deviation = _against_formula(shared)
-    _sharing_beats_splitting(shared)
+    _sharing_beats_splitting(_all("shared-priority", lambda *_: ORDERED))
     conserved = _conservation(_all("conservation", lambda *_: int(share * CONSERVED)))
     _deadline_orders(_all("deadlines", lambda *_: ORDERED, CROWDED))
     _skills(_all("skills", lambda *_: ORDERED))
@@ -102,8 +103,6 @@ def _against_formula(found: Found) -> float:
     worst = 0.0
     say(f"{'load':>5} {'':30} {'textbook':>9} {'formula':>9} {'simulated':>9} {'+-':>6} {'off by':>7}")
     for (load, name), (waits, figures) in found.items():
-        if not name.startswith("shared"):
-            continue
         nominal, real = (_formula(name, *at) for at in ((load * AGENTS / HANDLING, HANDLING), _came(figures)))
         for tier in nominal:
             simulated = figures["all"] if tier == "all" else waits[tier]
