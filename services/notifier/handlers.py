@@ -8,7 +8,6 @@ from uuid import UUID
 from shared.events import escalation as x
 from shared.events import intake as i
 from shared.events import routing as r
-from shared.events.common import ClockView
 from shared.events.envelope import Event, Payload
 from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
@@ -18,10 +17,11 @@ from .context import ANSWER_CLOCKS
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import ANSWERS, Kind, LetterBlocked
 from .milestones import Milestones
-from .model import Contact, Facts, Matter, Speaker
+from .model import Facts, Matter
 from .occasions import Occasion, Occasions
 from .pledges import Pledges, told_once
 from .questions import REMINDER, Questions
+from .receipt import contact, facts_of, law
 
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 _LEVELS = ("T0", "T1", "T2")
@@ -71,13 +71,13 @@ class Notifier:
 
     def on_received(self, matter: Matter, event: Event[i.ComplaintReceived], now: datetime) -> Iterator[Effect]:
         if matter.facts is None:
-            matter.facts = _facts(event, "complaint")
+            matter.facts = facts_of(event, "complaint")
             matter.facts.quiet = bool(event.data.quiet)
             yield Arm("ack", at=now + timedelta(seconds=self.policy.acknowledge_after))
 
     def on_message_received(self, matter: Matter, event: Event[i.MessageReceived], now: datetime) -> Iterator[Effect]:
         if matter.facts is None:
-            matter.facts = _facts(event, event.data.kind)
+            matter.facts = facts_of(event, event.data.kind)
             matter.facts.acknowledged = True
             if event.data.quiet:
                 return
@@ -90,7 +90,7 @@ class Notifier:
         customer = event.data.customer
         facts.language = customer.language
         if person := event.data.personal.get(customer.customer_id):
-            known = {k: v for k, v in _contact(person).model_dump(exclude_defaults=True).items() if v is not None}
+            known = {k: v for k, v in contact(person).model_dump(exclude_defaults=True).items() if v is not None}
             if person.email and person.email != facts.person.email:
                 known["email_dead"] = False
             facts.person = facts.person.model_copy(update=known)
@@ -242,7 +242,7 @@ class Notifier:
         self, matter: Matter, event: Event[x.ClocksChanged], facts: Facts, now: datetime
     ) -> Iterator[Effect]:
         facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
-        facts.clocks_known, facts.pack = True, _law(event.data.clocks)
+        facts.clocks_known, facts.pack = True, law(event.data.clocks)
         facts.summary_until = next((c.due_at for c in event.data.clocks if c.kind == "summary_resolution"), None)
         yield from self.acknowledge_if_dated(matter, facts, now)
         if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
@@ -330,51 +330,5 @@ def _known(handlers: Sequence[Occasion]) -> Handler[Matter]:
     return handle
 
 
-def _law(clocks: Sequence[ClockView]) -> str | None:
-    """The policy pack whose law holds for this complaint: that of the legal limit for our answer."""
-    legal = sorted((c for c in clocks if c.legal), key=lambda c: (c.kind not in ANSWER_CLOCKS, c.due_at))
-    return legal[0].pack if legal else None
-
-
 def _words(personal: Any) -> str:
     return next((words.text for words in personal.values()), "")
-
-
-def _contact(person: i.Person) -> Contact:
-    return Contact(
-        name=person.name,
-        family_name=person.family_name,
-        given_name=person.given_name,
-        salutation=person.salutation,
-        email=person.email,
-        phone=person.phone,
-        subject=person.subject,
-    )
-
-
-def _facts(event: Event[Any], kind: Any) -> Facts:
-    data: i.ComplaintReceived | i.MessageReceived = event.data
-    person = data.personal.get(data.customer.customer_id)
-    thread = [*data.thread.references, data.thread.message_id] if data.thread else []
-    facts = Facts(
-        reference=data.reference,
-        kind=kind,
-        channel=data.channel,
-        language=data.customer.language,
-        received_at=data.received_at,
-        trigger=event.id,
-        customer_id=data.customer.customer_id,
-        person=_contact(person) if person else Contact(),
-        thread=thread,
-    )
-    if isinstance(data, i.ComplaintReceived):
-        facts.wanted, facts.order_ref, facts.product = data.wanted, data.order_ref, data.product
-        facts.last_matter = data.customer.last_matter
-        facts.tracking_url, facts.speaker = data.tracking_url, _speaker(data)
-    return facts
-
-
-def _speaker(data: i.ComplaintReceived) -> Speaker | None:
-    given = data.representation
-    person = data.personal.get(given.subject_id) if given else None
-    return Speaker(contact=_contact(person), authority=given.authority) if given and person else None
