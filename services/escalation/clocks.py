@@ -205,13 +205,13 @@ def _when(threshold: Threshold) -> tuple[datetime, int]:
 
 
 def _at(clock: Clock, terms: Terms, step: _Step, pauses: Sequence[Pause]) -> Threshold | None:
-    """A step with its time; None when it would lie before the clock's start."""
+    """A step with its time; None when it would lie before the clock's start. A rung at 0 % comes with it."""
     if step.share is not None:
         at = clock.due_at if step.share == 1 else _share(clock, terms, step.share, pauses)
     else:
         assert step.rung is not None
         at = terms.calendar.add(clock.due_at, step.rung.at.offset or "0s")
-    if at is None or at <= clock.started_at:
+    if at is None or (at <= clock.started_at and step.share != 0):
         return None
     if step.rung is None:
         return Threshold(at, step.order, step.name, step.share or 1.0)

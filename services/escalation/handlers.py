@@ -89,6 +89,7 @@ class Escalation:
         data = event.data
         note(case.triaged, event.time)
         case.cause, case.severity, case.needs, case.vulnerable = data.cause, data.severity, data.needs, data.vulnerable
+        case.triggers = sorted({t.level for t in data.triggers})
         return self.machine.settle(case, now, rematch=True)
 
     def on_assigned(self, case: Case, event: Event[routing.ComplaintAssigned], now: datetime) -> Effects:

@@ -44,6 +44,7 @@ class Case:
     severity: str | None = None
     needs: tuple[str, ...] = ()
     vulnerable: bool = False
+    triggers: list[str] = field(default_factory=list)
     stage: int = 1
     pins: Pins = ()
     handler: dict[str, Any] | None = None
@@ -92,7 +93,7 @@ class Case:
         stage = 2 if self.second_stage() else self.stage
         return Subject(
             self.tier, self.channel, self.language, self.received_at, self.cause, self.severity, self.needs,
-            self.vulnerable, stage, self.product,
+            self.vulnerable, stage, self.product, tuple(self.triggers),
         )  # fmt: skip
 
     def second_stage(self) -> datetime | None:

@@ -42,7 +42,8 @@ def owed(case: Case, on_call: OnCall) -> list[Owed]:
 def _webhook(case: Case, clock: Clock, rung: RungRow) -> dict[str, Any]:
     return {
         "complaint_id": str(case.complaint_id), "clock": clock.kind, "pack": clock.pack, "tier": case.tier,
-        "severity": case.severity, "legal": clock.legal, "due_at": timestamp(clock.due_at), "rung": rung.rung,
+        "severity": case.severity, "triggers": case.triggers,
+        "legal": clock.legal, "due_at": timestamp(clock.due_at), "rung": rung.rung,
         "rung_id": str(rung.id), "to": rung.to, "reached_at": timestamp(rung.reached_at),
         "explanation": {"zh": clock.zh, "en": clock.en},
     }  # fmt: skip
@@ -53,6 +54,7 @@ def _alert(case: Case, clock: Clock, rung: RungRow) -> list[Any]:
     labels = {
         "alertname": "AmendsRungReached", "severity": "page", "service": "escalation", "clock": clock.kind,
         "pack": clock.pack, "tier": case.tier, "rung": str(rung.rung), "complaint_id": str(case.complaint_id),
+        **({"trigger": case.triggers[0]} if case.triggers else {}),
     }  # fmt: skip
     annotations = {"summary": f"{clock.kind} of a complaint, due {timestamp(clock.due_at)}", "description": clock.en}
     ends = rung.reached_at + _LASTS

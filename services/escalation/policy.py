@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from shared.calendars import BadDuration, Duration
-from shared.events.common import Cause, Channel, Language, Severity, Text
+from shared.events.common import Cause, Channel, Language, Severity, Text, TriggerLevel
 
 Kind = Literal[
     "acknowledgement", "first_response", "next_update", "decision", "final_response", "enquiry", "handoff",
@@ -56,9 +56,9 @@ class Point:
 
     @classmethod
     def parse(cls, value: Any) -> "Point":
-        """`80%`, `120%`, `-2bh`, `+30min`; raises ValueError with what would be right."""
+        """`0%` (when the clock begins), `80%`, `120%`, `-2bh`, `+30min`; raises ValueError with what would be right."""
         text = str(value).strip()
-        if text.endswith("%") and text[:-1].isdigit() and 0 < int(text[:-1]) <= 1000:
+        if text.endswith("%") and text[:-1].isdigit() and int(text[:-1]) <= 1000:
             return cls(int(text[:-1]) / 100, None)
         if text[:1] in ("+", "-"):
             try:
@@ -100,6 +100,7 @@ class Subject:
     vulnerable: bool = False
     stage: int = 1
     product: str | None = None
+    triggers: tuple[str, ...] = ()
 
 
 class When(_Strict):
@@ -114,6 +115,7 @@ class When(_Strict):
     vulnerable: bool | None = None
     stage: int | None = None
     product: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    trigger: Annotated[list[TriggerLevel] | None, BeforeValidator(_listed)] = None
 
     def holds(self, subject: Subject) -> bool:
         """Whether the rule applies. What is not known yet (cause, severity before triage) does not match."""
@@ -127,6 +129,7 @@ class When(_Strict):
             and (self.vulnerable is None or self.vulnerable == subject.vulnerable)
             and (self.stage is None or self.stage == subject.stage)
             and (self.product is None or subject.product in self.product)
+            and (self.trigger is None or bool(set(self.trigger) & set(subject.triggers)))
         )
 
 
