@@ -33,6 +33,9 @@ class Escalation:
 
     def on_received(self, case: Case, event: Event[intake.ComplaintReceived], now: datetime) -> Effects:
         """The clocks start, at the time when the company had the complaint; its policies are pinned."""
+        case.probe = event.data.probe
+        if case.probe == "pipeline":
+            return ()  # nobody waits for an answer: no clock
         if case.received_at is None:
             data = event.data
             case.received_at = data.received_at if plausible(data.received_at) else event.time

@@ -40,6 +40,7 @@ class Case:
     channel: str = ""
     language: str = "en"
     product: str | None = None
+    probe: str | None = None
     cause: str | None = None
     severity: str | None = None
     needs: tuple[str, ...] = ()

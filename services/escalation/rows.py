@@ -16,8 +16,8 @@ _TIMES = (
     "ended",
 )  # fmt: skip
 _PLAIN = (
-    "channel", "language", "product", "cause", "severity", "vulnerable", "triggers", "stage", "handler", "lead",
-    "deciders",
+    "channel", "language", "product", "cause", "severity", "vulnerable", "triggers", "probe", "stage", "handler",
+    "lead", "deciders",
     "bounced",
 )  # fmt: skip
 _GIVEN = ("callbacks", "enquiries", "remedies", "approvals")

@@ -88,6 +88,7 @@ class Snapshot:
     last_handler: str | None = None
     last_matter: str | None = None
     person: dict[str, str] = field(default_factory=dict)
+    recent_matters: tuple[str, ...] = ()
 
 
 def language_of(text: str) -> Language:
@@ -223,6 +224,7 @@ def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str)
         complaints_12m=snapshot.complaints_12m,
         last_handler=snapshot.last_handler,
         last_matter=snapshot.last_matter,
+        recent_matters=snapshot.recent_matters or None,
     )
     personal = {snapshot.customer_id: person}
     common: dict[str, Any] = {

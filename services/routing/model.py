@@ -18,6 +18,16 @@ _NO_PERSONS = frozenset({"acknowledgement", "summary_resolution", "outside_windo
 
 
 @dataclass
+class Flag:
+    """A sign that the customer needs care, with the words it rests on, why we may keep it, and until when."""
+
+    rule: str
+    span: str
+    basis: str
+    until: datetime
+
+
+@dataclass
 class Offer:
     """A case held for one handler until `expires_at`."""
 
@@ -218,6 +228,9 @@ class Case:
     severity: Severity = "P3"
     triggers: list[tuple[str, str]] = field(default_factory=list)
     vulnerable: bool = False
+    flags: list[Flag] = field(default_factory=list)
+    probe: Literal["pipeline", "mystery"] | None = None
+    repeat: bool = False
     needs: list[str] = field(default_factory=list)
     skills: list[tuple[str, int]] = field(default_factory=list)
     queue: str = "general"

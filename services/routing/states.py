@@ -68,6 +68,7 @@ Command = Literal[
     "outside-decision",
     "withdraw",
     "answer-message",
+    "probe-passed",
 ]
 Stage = Literal[1, 2]
 
@@ -152,6 +153,7 @@ MOVES: tuple[Move, ...] = (
     Move("outside-decision", (*ANSWERED, "referred_outside", "closed"), STAY, "owner, lead", ("OutsideDecided",)),
     Move("withdraw", OPEN, "withdrawn", "customer", ("OfferEnded?",)),
     Move("answer-message", ("assigned",), "resolved", "owner, lead"),
+    Move("probe-passed", ("triaged",), "closed", "notifier, timer", ("ComplaintClosed",)),
 )
 TABLE: dict[tuple[State, Command], Move] = {(source, m.command): m for m in MOVES for source in m.sources}
 

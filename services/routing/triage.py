@@ -28,6 +28,16 @@ _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
+class Sign:
+    """A vulnerability rule that fired: the words, the legal basis on which they are kept, and for how many days."""
+
+    rule: str
+    span: str
+    basis: str
+    days: int
+
+
+@dataclass(frozen=True)
 class Triaged:
     """What the text says. `spans` are the customer's words that triggers and vulnerability rest on: personal."""
 
@@ -40,6 +50,7 @@ class Triaged:
     language: Language
     decided_by: tuple[str, ...]
     spans: tuple[str, ...]
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ class Triage:
         self._floor: dict[str, str] = doc["trigger_floor"]
         self._value: list[int] = doc["value_impact"]
         self._least, self._margin = doc["cause_rule"]["least"], doc["cause_rule"]["margin"]
-        self._vulnerability = {r["id"] for r in doc["vulnerability"]}
+        self._vulnerability: dict[str, Mapping[str, Any]] = {r["id"]: r for r in doc["vulnerability"]}
         self._needs = {r["id"] for r in doc["needs"]}
 
     def __call__(self, text: str, known: Known = Known()) -> Triaged:
@@ -144,8 +155,18 @@ class Triage:
                 *by_score,
                 by_severity,
             ),
-            spans=tuple(dict.fromkeys(f"{h.rule}: {_SPACE.sub(' ', h.span)[:120]}" for h in located)),
+            spans=tuple(dict.fromkeys(f"{h.rule}: {_words(h)}" for h in located)),
+            signs=tuple(self._signs(hits)),
         )
+
+    def _signs(self, hits: Iterable[Hit]) -> Iterable[Sign]:
+        spans: dict[str, dict[str, None]] = defaultdict(dict)
+        for hit in hits:
+            if hit.rule in self._vulnerability:
+                spans[hit.rule][_words(hit)] = None
+        for rule, words in sorted(spans.items()):
+            line = self._vulnerability[rule]
+            yield Sign(rule, " … ".join(words), line["basis"], line["days"])
 
     def _hits(self, text: str) -> list[Hit]:
         lowered = text.lower()
@@ -208,6 +229,10 @@ class Triage:
         if floor < level:
             return cast(Severity, floor), f"severity:{floor}:floor"
         return cast(Severity, level), f"severity:{level}:score={total}"
+
+
+def _words(hit: Hit) -> str:
+    return _SPACE.sub(" ", hit.span)[:120]
 
 
 def _amount(text: str | None) -> float:

@@ -13,7 +13,10 @@ class _Intake(Payload):
 
 
 class Customer(Frozen):
-    """What is known of the customer at receipt; names and contacts stand in the event's `personal`."""
+    """What is known of the customer at receipt; names and contacts stand in the event's `personal`.
+
+    `recent_matters`: the causes of their complaints of the last 30 days.
+    """
 
     customer_id: UUID
     tier: str
@@ -22,6 +25,7 @@ class Customer(Frozen):
     complaints_12m: int = 0
     last_handler: str | None = None
     last_matter: str | None = None
+    recent_matters: tuple[str, ...] | None = None
 
 
 class Person(Frozen):

@@ -91,7 +91,10 @@ class DecisionWords(Frozen):
 
 
 class ComplaintTriaged(_Routing):
-    """Cause, severity and what the case needs were found; `decided_by` names the rules."""
+    """Cause, severity and what the case needs were found; `decided_by` names the rules and features that decided.
+
+    `repeat`: the customer had a complaint with the same cause in the last 30 days.
+    """
 
     type: ClassVar[str] = "complaint.triaged.v1"
     cause: Cause
@@ -104,6 +107,7 @@ class ComplaintTriaged(_Routing):
     tier: str
     language: Language
     decided_by: tuple[str, ...] = ()
+    repeat: bool | None = None
     personal: dict[UUID, Evidence] = {}
 
 

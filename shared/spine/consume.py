@@ -31,7 +31,7 @@ from shared.events.envelope import Event, Payload
 from .effects import Handlers, S
 from .parking import Record, address, named, park, queue_behind, recently_parked
 from .positions import Positions, Seek
-from .unit import Unit, Work
+from .unit import Unit, Work, counted
 
 log = structlog.get_logger()
 
@@ -203,7 +203,7 @@ class Consumer(Generic[S]):
                 case = cases[event.complaint_id]
                 effects = list(self.handlers[type(event.data)](case, event, unit.now))
                 case.version += 1
-                unit.add(event.complaint_id, event.id, effects, event=event)
+                unit.add(event.complaint_id, event.id, effects, event=event, counted=counted(case))
             await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _park(self, item: Decoded, reason: str) -> None:

@@ -17,7 +17,7 @@ from shared.events.envelope import named_id
 
 from . import traces
 from .effects import S, Timer, TimerHandler
-from .unit import Stream, Unit, Work
+from .unit import Stream, Unit, Work, counted
 
 log = structlog.get_logger()
 
@@ -140,7 +140,7 @@ class Timers(Generic[S]):
             except Exception as error:
                 raise _Failed(timer) from error
             case.version += 1
-            unit.add(timer.complaint_id, timer_cause(self.work.service, timer), effects)
+            unit.add(timer.complaint_id, timer_cause(self.work.service, timer), effects, counted=counted(case))
         await self.work.store.save(unit.tx, list(cases.values()))
 
     async def _until_next(self) -> float:

@@ -127,18 +127,24 @@ class Unit:
         self.streams[complaint_id] = Stream(0, False)
 
     def add(
-        self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None
-    ) -> None:
-        """What follows for a locked complaint. `cause` is what derived event ids are made from."""
+        self, complaint_id: UUID, cause: UUID, effects: Iterable[Effect], *, event: Event[Any] | None = None,
+        counted: bool = True,
+    ) -> None:  # fmt: skip
+        """What follows for a locked complaint. `cause` is what derived event ids are made from.
+
+        Without `counted` nothing of it adds to totals: our own probes are no part of statistics.
+        """
         if event and event.traceparent and tracing.on():
             self._seen[complaint_id] = event.traceparent
         for effect in effects:
             match effect:
                 case Emit():
                     self._emit(complaint_id, cause, effect, event)
+                    if counted and (counts := self._tally.get(type(effect.data))):
+                        self.count(*counts(effect.data, effect.time or self.now))
                 case Arm() | Disarm():
                     self._timers[complaint_id, effect.name] = effect
-                case Count():
+                case Count() if counted:
                     self.count(effect)
 
     def count(self, *counts: Count) -> None:
@@ -169,8 +175,6 @@ class Unit:
             traceparent=traceparent,
         )
         self.put(self.origin.topic, complaint_id, named, codec.encode_body(emit.data))
-        if counts := self._tally.get(type(emit.data)):
-            self.count(*counts(emit.data, emit.time or self.now))
 
     def put_parked(self, complaint_id: UUID | None, headers: codec.Headers, body: bytes) -> None:
         """A copy for the dead-letter topic."""
@@ -275,9 +279,14 @@ class Work(Generic[S]):
                 raise Conflict(f"The case has version {case.version}, not {expected}.", version=case.version)
             effects = list(decide(case, unit.now))
             case.version += 1
-            unit.add(complaint_id, command_cause(self.service, case), effects)
+            unit.add(complaint_id, command_cause(self.service, case), effects, counted=counted(case))
             await self.store.save(unit.tx, [case])
         return case
+
+
+def counted(case: Any) -> bool:
+    """Whether a complaint is part of statistics: one that a service knows as a probe is not."""
+    return getattr(case, "probe", None) is None
 
 
 def command_cause(service: str, case: Any) -> UUID:

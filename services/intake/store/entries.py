@@ -23,7 +23,10 @@ _SNAPSHOTS = sql.Statement(
     "  AND l.state = 'confirmed' AND (l.one = cu.customer_id OR l.other = cu.customer_id)), cu.customer_id)) "
     " AND n.kind = 'complaint' "
     " AND n.probe IS NULL AND n.received_at > now() - interval '12 months') AS complaints_12m, "
-    "last.handler_id, last.cause "
+    "last.handler_id, last.cause, "
+    "ARRAY(SELECT DISTINCT tr.cause FROM complaint c JOIN tracking tr ON tr.complaint_id = c.complaint_id "
+    " WHERE c.customer_id = cu.customer_id AND c.probe IS NULL AND tr.cause IS NOT NULL "
+    " AND c.received_at > now() - interval '30 days' ORDER BY 1) AS recent "
     "FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS u(kind, value) "
     "JOIN contact k ON k.kind = u.kind AND k.value = u.value JOIN customer cu ON cu.customer_id = k.customer_id "
     "LEFT JOIN LATERAL (SELECT tr.handler_id, tr.cause FROM complaint c JOIN tracking tr "
@@ -101,7 +104,7 @@ async def snapshots(tx: AsyncConnection, contacts: Iterable[Contact]) -> tuple[d
     found = {
         Contact(row.kind, row.value): Snapshot(
             row.customer_id, row.tier, row.language, row.relation, row.complaints_12m, row.handler_id, row.cause,
-            row.person,
+            row.person, tuple(row.recent),
         )
         for row in rows
         if row.kind is not None

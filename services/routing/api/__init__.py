@@ -13,6 +13,7 @@ from . import (
     leads,
     oidcpages,
     people,
+    quality,
     replies,
     replypages,
     shifts,
@@ -25,7 +26,7 @@ from .base import Desk
 
 def routers(desk: Desk) -> Sequence[APIRouter]:
     """All routes of routing."""
-    work_on = (people, cases, work, attachments, files, leads, bulk)
+    work_on = (people, cases, work, attachments, files, leads, bulk, quality)
     parts = (*work_on, signin, oidcpages, shifts, abilities, replies, replypages)
     return (*(part.router(desk) for part in parts), *pages.routers(desk))
 

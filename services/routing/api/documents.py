@@ -44,6 +44,8 @@ def case_document(case: Case, actor: Actor) -> dict[str, Any]:
         "vulnerable": case.vulnerable,
         "needs": case.needs,
         "evidence": case.evidence if owner or actor.role in SEES_EVIDENCE else [],
+        "care": [vars(f) for f in case.flags] if owner or actor.role in SEES_EVIDENCE else [],
+        "repeat_contact": case.repeat,
         "queue": case.queue,
         "skills": dict(case.skills),
         "decided_by": case.decided_by,
@@ -79,7 +81,13 @@ def case_document(case: Case, actor: Actor) -> dict[str, Any]:
         "close_reason": case.close_reason,
         "resolved_at": case.resolved_at,
         "closed_at": case.closed_at,
+        **({"probe": case.probe} if revealed(case, actor) else {}),
     }
+
+
+def revealed(case: Case, actor: Actor) -> bool:
+    """Whether this person may know that the customer was a mystery customer: quality alone, and only afterwards."""
+    return case.probe == "mystery" and case.state == "closed" and actor.role == "quality"
 
 
 def _decision(case: Case) -> dict[str, Any] | None:

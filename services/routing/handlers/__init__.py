@@ -14,7 +14,7 @@ from shared.spine.effects import Effect, Handlers, Timer, TimerHandler
 from ..model import Case
 from ..policy import Policy
 from ..triage import Triage
-from . import clocks, customer, letters
+from . import care, clocks, customer, letters, probes
 from .ending import Ending
 from .offers import Offers
 from .received import Reception
@@ -60,6 +60,8 @@ def timer_handler(policy: Policy) -> TimerHandler[Case]:
     def on_timer(case: Case, timer: Timer, now: datetime) -> Iterable[Effect]:
         yield from offers.on_timer(case, timer, now)
         yield from ending.on_timer(case, timer, now)
+        yield from care.on_timer(case, timer, now)
+        yield from probes.on_timer(case, timer, now)
 
     return on_timer
 

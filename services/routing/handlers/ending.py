@@ -11,6 +11,7 @@ from .. import states
 from ..metrics import RESOLVED
 from ..model import Case
 from ..policy import Policy
+from . import care
 from .flow import SYSTEM, Actor, call_lead, move, own, tell, warn, wrong
 
 CLOSE_TIMER, NO_ANSWER_TIMER = "close", "no-answer"
@@ -124,6 +125,7 @@ def _closed(
     move(case, command)
     case.closed_at, case.needs, case.lead_wanted, case.warnings = now, [], None, []
     case.close_reason, case.asked = reason, None
+    yield from care.forget(case)
     case.note(now, "closed", by, reason=reason)
     yield from tell(case, told or ComplaintClosed(at=now, by=by, reason=reason))
 

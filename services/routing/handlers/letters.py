@@ -17,6 +17,7 @@ from shared.events.notifier import (
 from shared.spine.effects import Effect
 
 from ..model import Case, Promised
+from . import probes
 from .ending import Ending
 from .flow import SYSTEM, first_response, move, warn
 
@@ -36,6 +37,7 @@ def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime, ending: 
         subject=words.subject,
         text=words.text,
     )
+    yield from probes.answered(case, data.kind, data.sent_at)
     decision = case.decision
     told = data.kind in ("resolution", "final") and decision is not None and data.decision_id == decision.decision_id
     summarised = data.kind == "call_summary" and decision is not None and decision.called_at is not None

@@ -1,6 +1,7 @@
 """What begins a case: a complaint or another message is received, triaged and put into its queue."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from shared.events.envelope import Event
@@ -11,6 +12,7 @@ from shared.spine.effects import Effect, Emit
 from ..model import Case
 from ..policy import Needed, Policy, demand
 from ..triage import Known, Triage, Triaged
+from . import care, probes
 from .flow import SYSTEM, call_lead, move
 
 
@@ -33,7 +35,15 @@ class Reception:
         words = "\n".join(p for p in (person.subject, person.text, person.expected, *person.issues) if p)
         known = Known(data.customer.language, len(person.issues), data.value_at_stake, data.customer.complaints_12m)
         self._note_words(case, event.time, person, files=len(data.attachments))
-        yield Emit(self._triage(case, self.triage(words, known), now))
+        case.probe = data.probe
+        found = self.triage(words, known)
+        if case.probe == "pipeline":
+            yield Emit(self._triage(case, _quiet(found), now))
+            yield probes.wait(now)
+            return
+        case.repeat = found.cause != "unknown" and found.cause in (data.customer.recent_matters or ())
+        yield from care.flag(case, found.signs, now)
+        yield Emit(self._triage(case, found, now))
         move(case, "queue")
         case.waiting_since = now
 
@@ -49,7 +59,10 @@ class Reception:
         self._note_words(case, event.time, person, files=0)
         case.severity, case.queue = "P4", self.policy.messages.queue
         case.skills = list(self.policy.messages.skills.items())
+        case.probe = data.probe
         move(case, "triage")
+        if case.probe == "pipeline":
+            return iter((probes.wait(now),))
         move(case, "queue")
         case.waiting_since = now
         return iter(())
@@ -69,10 +82,12 @@ class Reception:
     def _triage(self, case: Case, found: Triaged, now: datetime) -> ComplaintTriaged:
         case.cause, case.severity, case.language = found.cause, found.severity, found.language
         case.triggers = [(t.level, t.rule) for t in found.triggers]
-        case.vulnerable, case.needs, case.evidence = found.vulnerable, list(found.needs), list(found.spans)
+        case.needs, case.evidence = list(found.needs), list(found.spans)
         case.decided_by = [*found.decided_by, *self._require(case)]
         if serious := [t.rule for t in found.triggers if t.level in ("T0", "T1")]:
             call_lead(case, f"trigger:{serious[0]}")
+        elif case.repeat:
+            call_lead(case, "repeat_contact")
         move(case, "triage")
         case.note(now, "triaged", SYSTEM, cause=case.cause, severity=case.severity, queue=case.queue)
         assert case.customer_id is not None
@@ -81,6 +96,7 @@ class Reception:
             severity=case.severity,
             triggers=found.triggers,
             vulnerable=case.vulnerable,
+            repeat=case.repeat or None,
             needs=found.needs,
             skills=self._needed(case).skills,
             queue=case.queue,
@@ -113,6 +129,11 @@ class Reception:
             issues=list(person.issues),
             files=files or None,
         )
+
+
+def _quiet(found: Triaged) -> Triaged:
+    """A probe's words frighten nobody."""
+    return replace(found, triggers=(), vulnerable=False, needs=(), spans=(), signs=())
 
 
 def _take_customer(case: Case, customer: Customer, person: Person) -> None:

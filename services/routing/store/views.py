@@ -36,6 +36,7 @@ async def cases(
 ) -> list[dict[str, Any]]:
     """Summaries in the order of work: rank, then the deadline. `q`: see finding.py. Raises TooShort."""
     query = select(*_SUMMARY).order_by(_c.rank, _c.order_at, _c.complaint_id).limit(min(limit, MOST))
+    query = query.where(_c.document["probe"].astext.is_distinct_from("pipeline"))
     if state:
         query = query.where(_c.state.in_(state))
     if handler:
@@ -48,6 +49,22 @@ async def cases(
         query = query.where(or_(_c.lead_wanted.is_not(None), _c.unroutable), _c.state.not_in(states.ENDED))
     if q:
         query = query.where(among(q))
+    return [dict(row._mapping) for row in await tx.execute(query)]
+
+
+async def mystery(tx: AsyncConnection, limit: int) -> list[dict[str, Any]]:
+    """Closed cases of mystery customers, the latest first."""
+    closed_at = _c.document["closed_at"].astext
+    query = (
+        select(
+            _c.complaint_id, _c.reference, _c.received_at, closed_at.label("closed_at"), _c.handler_id, _c.tier,
+            _c.queue, _c.document["source"].astext.label("source"), _c.document["cause"].astext.label("cause"),
+            _c.document["decision"]["overall"].astext.label("overall"),
+        )
+        .where(_c.state == "closed", _c.document["probe"].astext == "mystery")
+        .order_by(closed_at.desc())
+        .limit(limit)
+    )  # fmt: skip
     return [dict(row._mapping) for row in await tx.execute(query)]
 
 
