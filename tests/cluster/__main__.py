@@ -144,10 +144,13 @@ def network(table: Table, trial: Trial) -> None:
             (kube, name, outside.host, outside.ports["postgres"], True),
             (kube, name, outside.host, outside.ports["kafka"], True),
             (kube, name, outside.host, outside.ports["smtp"], name == "notifier"),
-            (kube, name, services[f"{RELEASE}-{'routing' if name == 'intake' else 'intake'}"], 8000, False),
             (kube, name, api, 443, False),
             (trial.foreign, "stranger", services[f"{RELEASE}-{name}"], 8000, False),
         ]
+
+    # Whether a person's sign-in is still good, all ask routing; intake is asked by nobody inside.
+    flows += [(kube, name, services[f"{RELEASE}-routing"], 8000, True) for name in SERVICES if name != "routing"]
+    flows += [(kube, name, services[f"{RELEASE}-intake"], 8000, False) for name in SERVICES if name != "intake"]
 
     def tried(flows: list[tuple[Kube, str, str, int, bool]]) -> str:
         wrong = [

@@ -15,7 +15,7 @@ import httpx
 
 from shared.base.security import issue
 
-ATTEMPTS = 40
+ATTEMPTS = 160  # four a second: a service that begins anew on a busy machine may take half a minute
 
 
 async def send(client: httpx.AsyncClient, number: int, report: dict[str, Any]) -> None:
