@@ -43,6 +43,8 @@ class ForeseeOut(PreviewOut):
 def foresee(writer: Writer, matter: Matter, facts: Facts, wanted: ForeseeIn, now: datetime) -> ForeseeOut:
     """Write the letter, with what the rules find in it. Nothing is kept."""
     handler = wanted.handler or facts.handler
+    if wanted.kind == "final":  # the second stage, whichever decision this complaint had last
+        facts = facts.model_copy(update={"stage": max(2, facts.stage)})
     trigger = uuid4()
     row = LetterRow(
         id=letter_id(trigger, wanted.kind, "complainant"), complaint_id=matter.complaint_id, trigger=trigger,

@@ -74,7 +74,7 @@ async def sight(
         needs = [deskdecision.need(field, detail, values, words) for field, detail in fields]
         return {"letter": None, "needs": needs, "unreachable": False, "fresh": False}
     wanted = {
-        "kind": "resolution",
+        "kind": "final" if case.stage == 2 else "resolution",
         "decision": given.record().model_dump(mode="json", exclude_none=True),  # type: ignore[attr-defined]
         "handler": actor.staff.model_dump(),
         "authority": dict(actor.handler.authority) or None if actor.handler else None,
