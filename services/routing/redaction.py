@@ -19,7 +19,7 @@ from .finding import e164, plain
 
 NAME, PHONE, EMAIL = "[name]", "[phone]", "[e-mail]"
 LEAST_DIGITS = 7
-_EMAIL = re.compile(r"[A-Za-z0-9_.+%-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_EMAIL = re.compile(r"(?<![A-Za-z0-9_.+%-])[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 # Digits with what people put between them; dates, times, sums and codes are told apart in `_is_phone`.
 _PHONE = re.compile(r"(?<![A-Za-z0-9_£$€¥/.:-])(?:\+|00)?\(?\d[\d()\s.*-]{5,18}[\d*](?![A-Za-z0-9_/:%元])")
 _DATE = re.compile(
@@ -145,7 +145,9 @@ class Redactor:
             if not self._is_own(name):
                 text = _replaced(text, name, f"[{role}]")
         text = _EMAIL.sub(lambda m: m[0] if plain(m[0]) in self._emails else EMAIL, text)
-        text = _PHONE.sub(lambda m: m[0] if _CODE.search(text, 0, m.start()) else self._phone(m[0]), text)
+        text = _PHONE.sub(
+            lambda m: m[0] if _CODE.search(text, max(0, m.start() - 40), m.start()) else self._phone(m[0]), text
+        )
         for name in sorted(self.names, key=len, reverse=True):
             if name not in self.roles:
                 text = _replaced(text, name, NAME)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -50,9 +50,9 @@ def router(desk: Desk) -> APIRouter:
         )  # fmt: skip
         roles, names = {h.id: h.role_title for h in staff}, {h.id: h.name for h in staff}
         only_json = request.headers.get("accept", "").split(";")[0].strip() == "application/json"
+        content, media_type = await asyncio.to_thread(_made, parts, roles, names, datetime.now(UTC), only_json)
         async with desk.spine.work.unit([complaint_id]) as unit:
             # The case itself does not change, so its version stays and nobody's work is refused because of it.
-            content, media_type = await asyncio.to_thread(_made, parts, roles, names, unit.now, only_json)
             await _record(desk, unit.tx, complaint_id, actor, content, unit.now)
         ending = "json" if only_json else "zip"
         headers = {
