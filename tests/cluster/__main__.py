@@ -166,7 +166,9 @@ def network(table: Table, trial: Trial) -> None:
     with table.step("a pager is given: escalation alone reaches it") as said:
         host, port = outside.host, outside.ports["smtp"]  # stands for the receiver: nobody but the notifier reached it
         peers = json.dumps({"peers": [{"ipBlock": {"cidr": f"{host}/32"}}], "port": port})
-        trial.upgrade(f'pager.url="http://{host}:{port}/"', f"networkPolicy.pager={peers}")
+        trial.upgrade(
+            f'pager.url="http://{host}:{port}/"', 'pager.format="alertmanager"', f"networkPolicy.pager={peers}"
+        )
         pods = {name: kube.ready(name)[0] for name in SERVICES}
         time.sleep(3)  # policies may need a moment to be known
         said.append(tried([(kube, s, host, port, s in ("escalation", "notifier")) for s in SERVICES]))

@@ -51,7 +51,7 @@
 {{- end }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_TOKEN_KEY_BEFORE" "ref" $root.Values.tokens.keyBeforeRef "optional" true) }}
 {{- if and (eq .service "escalation") $root.Values.pager.url }}
-{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_ON_CALL_SECRET" "ref" $root.Values.pager.secretRef "optional" true) }}
+{{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_ON_CALL_SECRET" "ref" $root.Values.pager.secretRef "optional" (eq $root.Values.pager.format "alertmanager")) }}
 {{- end }}
 {{- if eq .service "routing" }}
 {{ include "amends.secretEnv" (dict "root" $root "name" "AMENDS_OIDC_CLIENT_SECRET" "ref" $root.Values.oidc.clientSecretRef "optional" true) }}
