@@ -109,6 +109,7 @@ def write_policy(path: Path) -> None:
     house["open_offers"], house["raises"] = 1000, []
     for n, cause in enumerate(CAUSES):
         house["causes"][cause] = {"queue": "general", "skills": {SKILLS[2 * n]: 2, SKILLS[2 * n + 1]: 1}}
+    house["causes"]["unknown"] = {"queue": "general", "skills": {SKILLS[0]: 1}}  # what the load generator's words are
     path.write_text(yaml.safe_dump(house), "utf-8")
 
 
