@@ -33,7 +33,6 @@ def houses(
         database = Database(name, postgres.create_database(name, migrated_template), server_keys)
         folder = server_folder / name
         folder.mkdir()
-        running_catcher.clear()
         house = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
         try:
             yield house

@@ -31,8 +31,8 @@ async def watched(house: House, *, pack: str = PACK, rules: str = "") -> AsyncIt
     async with scraping(targets, house.folder, house.ports.get("prometheus"), rules) as prometheus:
         house.start()
         await eventually(
-            lambda: prometheus.scraped("count(amends_state_collected_timestamp_seconds) == 4"),
-            what="the first reading of every service",
+            lambda: prometheus.scraped("count(count_over_time(amends_state_collected_timestamp_seconds[1m]) > 2) == 4"),
+            what="three readings of every service, so that there are rates",
         )
         yield prometheus
 

@@ -24,7 +24,8 @@ def routers(
 ) -> list[APIRouter]:  # fmt: skip
     """The notifier's routes; those with fixed words before those with an id in their place."""
     return [
-        tools.router(writer, spine, store),
+        tools.router(writer),
+        tools.for_complaints(writer, spine, store),
         remedies.router(rules, writer.policy),
         letters.router(spine, reading, debts, print_letter),
         notices.router(spine, reading, debts),

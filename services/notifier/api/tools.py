@@ -19,8 +19,8 @@ from ..writer import Writer
 WRITERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "quality", "service")
 
 
-def router(writer: Writer, spine: Spine[Matter], store: Store) -> APIRouter:
-    """Letters that are looked at and not kept."""
+def router(writer: Writer) -> APIRouter:
+    """Letters that are looked at and not kept, from what the caller gives alone."""
     routes = APIRouter(prefix="/v1")
 
     # Plain functions: they reckon for milliseconds, and a thread keeps that away from the sender's loop.
@@ -36,6 +36,13 @@ def router(writer: Writer, spine: Spine[Matter], store: Store) -> APIRouter:
     def preview_letter(wanted: PreviewIn) -> PreviewOut:
         """The letter that these data make, as the customer would see it."""
         return preview(writer, wanted)
+
+    return routes
+
+
+def for_complaints(writer: Writer, spine: Spine[Matter], store: Store) -> APIRouter:
+    """The same for a complaint as we know it."""
+    routes = APIRouter(prefix="/v1")
 
     @routes.post("/complaints/{complaint_id}/letters/preview")
     @allow(*WRITERS)
