@@ -105,7 +105,7 @@ def load_rules() -> Rules:
 def language_of(text: str, otherwise: Language | None) -> tuple[Language, str]:
     """The language of a text by its script, and how that was decided. A Chinese character weighs as much as a word."""
     han = sum(len(run) for run in _HAN.findall(text))
-    latin = sum(1 for _ in _LATIN.finditer(text))
+    latin = len(_LATIN.findall(text))
     if han + latin < 4:
         return otherwise or "en", "language:channel" if otherwise else "language:default"
     return ("zh" if han >= latin else "en"), "language:script"
