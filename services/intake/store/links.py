@@ -40,15 +40,14 @@ _PEOPLE = (
     "END FROM link l WHERE l.kind = 'customer' AND l.state = 'confirmed' AND (l.one = c.customer_id OR "
     "l.other = c.customer_id)) AS people"
 )
-# The complaints of the same people, or of the same order, in the month before. `IS TRUE` keeps the planner from reading
-# every complaint's kind out of another index, for each row, to intersect it with the few of these people.
+# The complaints of the same people, or of the same order, in the month before.
 _PAIRS = text(
     f"WITH fresh AS (SELECT c.complaint_id, c.received_at, m.order_ref, {_PEOPLE} FROM complaint c "
     "LEFT JOIN matter m USING (complaint_id) WHERE c.complaint_id = ANY(CAST(:ids AS uuid[])) "
     "AND c.kind = 'complaint' AND c.probe IS NULL) "
     "SELECT f.complaint_id AS one, x.complaint_id AS other FROM fresh f CROSS JOIN LATERAL ("
     "SELECT o.complaint_id FROM complaint o WHERE o.customer_id = ANY(f.people) AND o.complaint_id <> f.complaint_id "
-    "AND (o.kind = 'complaint') IS TRUE AND o.probe IS NULL AND o.received_at > f.received_at - interval '30 days' "
+    "AND o.kind = 'complaint' AND o.probe IS NULL AND o.received_at > f.received_at - interval '30 days' "
     "UNION SELECT om.complaint_id FROM matter om "
     "WHERE om.order_ref = f.order_ref AND om.complaint_id <> f.complaint_id LIMIT 20) x"
 )
