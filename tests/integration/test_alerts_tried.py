@@ -21,10 +21,11 @@ from tests.support import drills
 from tests.support.customers import Customers
 from tests.support.day import CONTACT, MAIL, in_state, moment, poison, work
 from tests.support.house import PACK
+from tests.support.houses import built
 from tests.support.mailserver import MailServer
 from tests.support.scale import FULL
 from tests.support.spines import eventually
-from tests.support.watched import house_of_its_own, watched
+from tests.support.watched import watched
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
 RESULTS = Path(__file__).parents[2] / "docs/results/alerts-tried.md"
@@ -60,7 +61,7 @@ async def drill(
     await mail.open()
     try:
         await asyncio.to_thread(broker.wait_ready)
-        own = house_of_its_own(postgres, migrated_template, broker, mail, server_folder, server_keys)
+        own = built("watched", postgres, migrated_template, broker, mail, server_folder, server_keys)
         async with own as house, watched(house, pack=STRICT, rules=drills.shortened()) as prometheus:
             await house.hire()
             made = drills.Drill(house, prometheus, Customers(house), mail, broker)

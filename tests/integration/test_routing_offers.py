@@ -8,8 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.handlers.flow import OFFER_TIMER
-from shared.spine.effects import Timer
 from tests.support.routing import Bench, offering
 from tests.support.servers import Database
 from tests.support.statements import watched
@@ -41,15 +39,7 @@ async def expire(bench: Bench, complaint_id: UUID) -> None:
         "WHERE complaint_id = :id",
         id=complaint_id,
     )
-    (row,) = await bench.sql("SELECT * FROM timer WHERE complaint_id = :id", id=complaint_id)
-    timer = Timer(complaint_id, row.name, row.fire_at, row.version)
-    async with bench.spine.work.unit([complaint_id]) as unit:
-        case = (await bench.rounds.store.load(unit.tx, [complaint_id]))[complaint_id]
-        effects = list(bench.rounds.offers.on_timer(case, timer, unit.now))
-        case.version += 1
-        unit.add(complaint_id, complaint_id, effects)
-        await bench.rounds.store.save(unit.tx, [case])
-    assert timer.name == OFFER_TIMER
+    await bench.expire(complaint_id)
 
 
 async def test_a_declined_offer_goes_to_the_next_with_its_age(bench: Bench) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from services.routing.store import offers
 from shared.events.routing import HandlerSetAway
-from shared.spine.effects import Timer
 from tests.support.routing import Bench, offering
 from tests.support.servers import Database
 
@@ -39,18 +38,6 @@ async def offered(bench: Bench, n: int) -> list[Any]:
     return await open_offers(bench)
 
 
-async def expire(bench: Bench, complaint_id: UUID) -> None:
-    """The offer's timer fires, as the timer loop lets it."""
-    (row,) = await bench.sql("SELECT * FROM timer WHERE complaint_id = :id", id=complaint_id)
-    timer = Timer(complaint_id, row.name, row.fire_at, row.version)
-    async with bench.spine.work.unit([complaint_id]) as unit:
-        case = (await bench.rounds.store.load(unit.tx, [complaint_id]))[complaint_id]
-        effects = list(bench.rounds.offers.on_timer(case, timer, unit.now))
-        case.version += 1
-        unit.add(complaint_id, complaint_id, effects)
-        await bench.rounds.store.save(unit.tx, [case])
-
-
 async def accept(bench: Bench, offer: Any) -> int:
     return (await bench.as_(offer.handler_id).post(f"/v1/offers/{offer.offer_id}/accept")).status_code
 
@@ -75,7 +62,7 @@ async def test_an_accept_against_the_expiry_ends_the_offer_once(replicas: Pair) 
     for n in range(4):
         await one.handler(f"h{n}", capacity=20)
     made = await offered(one, 12)
-    both = [(accept(one, o), expire(two, o.complaint_id)) for o in made]
+    both = [(accept(one, o), two.expire(o.complaint_id)) for o in made]
     answers = await asyncio.gather(*(what for n, pair in enumerate(both) for what in (pair if n % 2 else pair[::-1])))
     accepted = [a for a in answers if a is not None]
     for offer in made:
@@ -129,7 +116,7 @@ async def test_two_replicas_that_let_offers_expire_set_away_once_and_say_so_once
     made = await offered(one, 2)
     await one.sql("UPDATE handler SET expired_in_row = 2")
     await one.sql("UPDATE case_file SET document = jsonb_set(document, '{offer,expires_at}', to_jsonb(now()))")
-    await asyncio.gather(expire(one, made[0].complaint_id), expire(two, made[1].complaint_id))
+    await asyncio.gather(one.expire(made[0].complaint_id), two.expire(made[1].complaint_id))
     told = [p for o in made for p in await one.emitted(o.complaint_id) if isinstance(p, HandlerSetAway)]
     assert [(p.handler_id, p.expired_in_row) for p in told] == [("zhang", 3)]
     (row,) = await one.sql("SELECT presence FROM handler")

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,25 +21,29 @@ from tests.support.spines import topic_of_its_own
 Houses = Callable[[str], AbstractAsyncContextManager[House]]
 
 
+@asynccontextmanager
+async def built(
+    word: str, postgres: Postgres, template: str, broker: Kafka, mail: Any, server_folder: Path, keys: Keys
+) -> AsyncIterator[House]:
+    """A house over these servers, of which nothing runs yet; what was started is stopped at the end. `mail` is where
+    letters go: a Catcher or a MailServer."""
+    name = f"{word}_{secrets.token_hex(4)}"
+    database = Database(name, postgres.create_database(name, template), keys)
+    folder = server_folder / name
+    folder.mkdir()
+    house = House(database, broker.bootstrap, await topic_of_its_own(broker.bootstrap), mail, folder)
+    try:
+        yield house
+    finally:
+        await asyncio.to_thread(house.stop)
+        postgres.drop_database(name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def houses(
     postgres: Postgres, migrated_template: str, kafka: Kafka, running_catcher: Catcher, server_folder: Path,
     server_keys: Keys,
 ) -> Houses:  # fmt: skip
-    """`async with houses("name") as house`: nothing of it runs yet; what was started is stopped at the end."""
-
-    @asynccontextmanager
-    async def build(word: str) -> AsyncIterator[House]:
-        name = f"{word}_{secrets.token_hex(4)}"
-        database = Database(name, postgres.create_database(name, migrated_template), server_keys)
-        folder = server_folder / name
-        folder.mkdir()
-        house = House(database, kafka.bootstrap, await topic_of_its_own(kafka.bootstrap), running_catcher, folder)
-        try:
-            yield house
-        finally:
-            await asyncio.to_thread(house.stop)
-            postgres.drop_database(name)
-            shutil.rmtree(folder, ignore_errors=True)
-
-    return build
+    """`async with houses("name") as house`: over the servers that all tests share."""
+    return lambda word: built(word, postgres, migrated_template, kafka, running_catcher, server_folder, server_keys)

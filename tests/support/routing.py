@@ -12,6 +12,7 @@ import yaml
 from sqlalchemy import text
 
 from services.routing.app import build
+from services.routing.handlers.flow import OFFER_TIMER
 from services.routing.model import Case
 from services.routing.rounds import Rounds
 from services.routing.settings import Settings
@@ -23,6 +24,7 @@ from shared.events.envelope import TOPIC, Event, Payload
 from shared.events.escalation import ClocksChanged
 from shared.events.intake import ComplaintReceived, Customer, Person
 from shared.events.notifier import LetterSent
+from shared.spine.effects import Timer
 from tests.support.servers import DEPLOYMENT, Database
 
 KEY = "k" * 40
@@ -54,6 +56,19 @@ class Bench:
         loop = next(loop for loop in self.service.loops if loop.name == "rounds")
         self.rounds: Rounds = loop.run.__self__  # type: ignore[attr-defined]
         self.spine = self.rounds.spine
+
+    async def expire(self, complaint_id: UUID) -> None:
+        """The timer of the case's offer fires, as the timer loop lets it."""
+        (row,) = await self.sql(
+            "SELECT * FROM timer WHERE complaint_id = :id AND name = :name", id=complaint_id, name=OFFER_TIMER
+        )
+        timer = Timer(complaint_id, row.name, row.fire_at, row.version)
+        async with self.spine.work.unit([complaint_id]) as unit:
+            case = (await self.rounds.store.load(unit.tx, [complaint_id]))[complaint_id]
+            effects = list(self.rounds.offers.on_timer(case, timer, unit.now))
+            case.version += 1
+            unit.add(complaint_id, complaint_id, effects)
+            await self.rounds.store.save(unit.tx, [case])
 
     def as_(self, name: str, role: str = "handler") -> httpx.AsyncClient:
         """A client with the token of this person."""

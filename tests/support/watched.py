@@ -1,23 +1,15 @@
 """The four services over a day with a known outcome, watched by a real Prometheus from the beginning."""
 
-import asyncio
 import re
-import secrets
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-from deploy.local.kafka import Kafka
 from deploy.local.keys import SERVICES
-from deploy.local.postgres import Postgres
 from tests.support.customers import Customers
 from tests.support.day import play
 from tests.support.house import PACK, House
 from tests.support.prometheus import Prometheus, scraping
-from tests.support.servers import Database
-from tests.support.spines import eventually, topic_of_its_own
+from tests.support.spines import eventually
 
 _FIRST_RESPONSE = r"\{clock: first_response, when: \{tier: middle\}[^\n]*"
 LADDER = "{clock: first_response, when: {tier: middle}, limit: 6s, ladder: [{at: 100%, action: notify, to: lead}]}"
@@ -35,24 +27,6 @@ async def watched(house: House, *, pack: str = PACK, rules: str = "") -> AsyncIt
             what="three readings of every service, so that there are rates",
         )
         yield prometheus
-
-
-@asynccontextmanager
-async def house_of_its_own(
-    postgres: Postgres, template: str, broker: Kafka, mail: Any, folder: Path, keys: Any
-) -> AsyncIterator[House]:
-    """A house over servers that a test may break: `mail` is a MailServer."""
-    name = f"watched_{secrets.token_hex(4)}"
-    database = Database(name, postgres.create_database(name, template), keys)
-    room = folder / name
-    room.mkdir()
-    house = House(database, broker.bootstrap, await topic_of_its_own(broker.bootstrap), mail, room)
-    try:
-        yield house
-    finally:
-        await asyncio.to_thread(house.stop)
-        postgres.drop_database(name)
-        shutil.rmtree(room, ignore_errors=True)
 
 
 async def play_day(house: House, prometheus: Prometheus) -> None:
