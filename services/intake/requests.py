@@ -1,25 +1,15 @@
 """What callers may send, field by field. Strict: nothing is converted, nothing unknown is accepted."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.base.fields import Moment
 from shared.events.common import Channel, Language
 
 MAX_TEXT = 2_000_000
 Kind = Literal["complaint", "question", "praise", "suggestion"]
-
-
-def _plausible(moment: datetime) -> datetime:
-    """Times at the edge of the calendar cannot be moved to UTC, and none of them is a customer's."""
-    if not 1900 <= moment.year <= 2200:
-        raise ValueError("the year must be between 1900 and 2200")
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Words = Annotated[str, StringConstraints(max_length=2000)]

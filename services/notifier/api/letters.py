@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.base.errors import Conflict, NotFound, Problem
+from shared.base.fields import Said
 from shared.base.security import Role, allow, caller
 from shared.deliver.ledger import State
 from shared.spine.spine import Spine
@@ -20,7 +21,6 @@ from ..debts import Debts
 from ..model import Matter
 from ..pdf import NoFont
 from ..store import Reading
-from .fields import Said
 
 STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
 DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")

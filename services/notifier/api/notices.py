@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.base.errors import NotFound, Problem
+from shared.base.fields import Said
 from shared.base.security import Caller, allow, caller
 from shared.spine.spine import Spine
 
@@ -17,7 +18,6 @@ from ..debts import Debts
 from ..model import Matter
 from ..notices import Notices
 from ..store import Reading
-from .fields import Said
 from .letters import APPROVERS, LEADS, LetterOut, ReasonIn, shown_letter
 
 Line = Annotated[Said, Field(min_length=1, max_length=500)]

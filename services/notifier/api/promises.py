@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.base.errors import NotFound
+from shared.base.fields import Said
 from shared.base.security import allow, caller
 from shared.spine.spine import Spine
 
 from ..model import Matter
 from ..pledges import Pledges
 from ..store import Reading
-from .fields import Said
 from .letters import STAFF
 
 

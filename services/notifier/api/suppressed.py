@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.base.errors import NotFound
+from shared.base.fields import Said
 from shared.base.security import allow
 from shared.spine.spine import Spine
 
 from ..store import Reading
 from ..store.cases import suppress, unsuppress
-from .fields import Said
 
 
 class SuppressedOut(BaseModel):

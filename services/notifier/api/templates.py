@@ -7,13 +7,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.base.errors import NotFound, Problem
+from shared.base.fields import Said
 from shared.base.security import Role, allow, caller
 from shared.spine.spine import Spine
 
 from ..editions import Shelf, Unusable
 from ..model import Matter
 from ..store.editions import PACKAGE, Editions
-from .fields import Said
 
 READERS: tuple[Role, ...] = ("lead", "manager", "approver", "auditor", "quality")
 

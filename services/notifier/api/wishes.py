@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.base.errors import NotFound
+from shared.base.fields import Said
 from shared.base.security import allow, caller
 from shared.spine.spine import Spine
 
@@ -14,7 +15,6 @@ from ..debts import Debts
 from ..model import Matter, Wish
 from ..store import Reading
 from ..wishes import Wishes
-from .fields import Said
 from .letters import STAFF
 
 

@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from shared.base.fields import Day, clean
 from shared.calendars import builtin
 from shared.events.common import Apology, CallToAction, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
 
 from ..model import Handler, Presence, Shift
-from .fields import Amount, AnyCause, Body, Command, Currency, Day, Id, Short, clean
+from .fields import Amount, AnyCause, Body, Command, Currency, Id, Short
 
 
 class ShiftIn(Body):

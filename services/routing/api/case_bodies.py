@@ -6,12 +6,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from shared.base.fields import Day, Moment, clean
 from shared.events.routing import Point
 
 from ..handlers.commands import Contact
 from ..handlers.outside import How, Outcome, Referral, Ruling
 from .bodies import RemedyIn
-from .fields import Body, Command, Day, Id, Long, Moment, Short, clean
+from .fields import Body, Command, Id, Long, Short
 
 Address = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$"), AfterValidator(clean)

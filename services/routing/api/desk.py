@@ -64,10 +64,9 @@ async def say_presence(screen: Screen, request: Request, actor: Actor) -> Respon
     return to("/desk")
 
 
-def router(desk: Desk) -> APIRouter:
+def router(screen: Screen) -> APIRouter:
     """The pages. Open without a token is the form to sign in, and nothing else."""
-    routes = APIRouter(prefix="/desk", include_in_schema=False)
-    screen = Screen(desk)
+    routes, desk = APIRouter(prefix="/desk", include_in_schema=False), screen.desk
 
     @routes.get("")
     @public
@@ -102,5 +101,5 @@ def routers(desk: Desk) -> list[APIRouter]:
         desk_team.router(screen),
         desk_decide.router(screen),
         desk_case.router(screen),
-        router(desk),
+        router(screen),
     ]

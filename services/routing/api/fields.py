@@ -1,11 +1,11 @@
 """The kinds of fields that bodies are made of."""
 
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from shared.base.fields import clean
 from shared.events.common import Cause
 
 _CAUSES = {
@@ -17,32 +17,6 @@ _CAUSES = {
 }  # fmt: skip
 
 
-def clean(text: str) -> str:
-    """The text itself; raises ValueError for what is none."""
-    if "\x00" in text:
-        raise ValueError("NUL is not text")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("a lone surrogate is not text") from None
-    return text
-
-
-def _plausible(moment: datetime) -> datetime:
-    """Times at the edge of the calendar cannot be moved to UTC, and nobody's complaint is there."""
-    if not 1900 <= moment.year <= 2200:
-        raise ValueError("the year must be between 1900 and 2200")
-    return moment.astimezone(UTC)
-
-
-def _iso_day(day: date) -> str:
-    if not 1900 <= day.year <= 2200:
-        raise ValueError("the year must be between 1900 and 2200")
-    return day.isoformat()
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
-Day = Annotated[date, AfterValidator(_iso_day)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(clean)]
 Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(clean)]
 Id = Annotated[str, StringConstraints(pattern=r"^[\w.@-]{1,64}$")]

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from shared.base.errors import NotFound
+from shared.base.fields import Moment
 from shared.base.security import allow
 
 from ..handlers.flow import wrong
 from ..store import enquiries, matters, people
 from .base import READERS, Desk
 from .documents import handler_document
-from .fields import Body, Moment
+from .fields import Body
 from .people import HandlerId
 
 

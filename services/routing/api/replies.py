@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from starlette.requests import Request
 
 from shared.base.errors import Conflict, NotFound, Problem
+from shared.base.fields import clean
 from shared.base.security import Role, allow
 from shared.events.common import Cause, Language
 
@@ -15,7 +16,7 @@ from .. import replies
 from ..replies import Reply
 from ..store import replies as store
 from .base import WORKERS, Desk, expected
-from .fields import Body, Id, clean
+from .fields import Body, Id
 
 KEEPERS: tuple[Role, ...] = ("lead", "manager", "quality")
 USERS: tuple[Role, ...] = (*WORKERS, "approver", "auditor", "quality")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shared.base.errors import NotFound, Problem
+from shared.base.fields import clean
 from shared.base.pages import HEADERS
 from shared.base.security import ROLES, allow, authorize, caller, public
 
@@ -19,7 +20,7 @@ from . import deskforms, signforms
 from .base import Desk
 from .desk_live import session_of
 from .deskbase import Screen
-from .fields import Body, clean
+from .fields import Body
 
 SIGNED_IN = tuple(r for r in ROLES if r != "channel")
 Password = Annotated[str, StringConstraints(max_length=MOST), AfterValidator(clean)]
