@@ -13,9 +13,10 @@ from shared.base.commands import Json, fail
 
 from . import language as languages
 from . import policy
-from .desk import LintIn, PreviewIn, lint, preview
+from .desk import lint, preview
 from .lint import Finding, Linter, Report
 from .lint.sarif import sarif
+from .shapes import LintIn, PreviewIn
 from .writer import Writer
 
 letter = typer.Typer(help="Check letters, and see what a letter would say.", no_args_is_help=True)

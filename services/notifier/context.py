@@ -1,14 +1,14 @@
 """From the case and the decision record to the data that sentences may state."""
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.calendars import builtin
-from shared.events.common import CallToAction, Decision, Issue, Remedy, Staff
+from shared.events.common import Staff
 
 from .compose import Scope
 from .letter import MissingField
@@ -16,10 +16,8 @@ from .model import Facts
 from .policy import Policy
 from .wording import Language, Money
 
-UPHELD = ("substantiated", "partly")
-_STOPS = ".。;；,， \n"
-_CJK = re.compile(r"[㐀-鿿]")
-_JOINED = re.compile(r"[,，;；]| and ")
+STOPS = ".。;；,， \n"
+CJK = re.compile(r"[㐀-鿿]")
 # A decision is promised by the clock of the decision; where a pack has none, by that of the final response.
 SANE_YEARS = range(1970, 2200)
 LONG_DAYS = 14  # after which a letter thanks for the waiting
@@ -60,10 +58,10 @@ class Context:
         }
         self._person(facts, scope)
         self._clocks(facts, now, scope)
-        _put(scope.data, "wanted", raw["wanted"].get(facts.wanted or ""))
-        _put(scope.data, "last_matter", raw.get("matters", {}).get(facts.last_matter or ""))
-        _put(scope.data, "subject", _short(facts.person.subject))
-        _put(scope.data, "tracking_url", facts.tracking_url)
+        put(scope.data, "wanted", raw["wanted"].get(facts.wanted or ""))
+        put(scope.data, "last_matter", raw.get("matters", {}).get(facts.last_matter or ""))
+        put(scope.data, "subject", _short(facts.person.subject))
+        put(scope.data, "tracking_url", facts.tracking_url)
         if facts.handler:
             self.signed_by(scope, facts.handler)
         scope.flags |= {"first_stage" if facts.stage < 2 else "second_stage", facts.channel}
@@ -113,8 +111,8 @@ class Context:
     def _person(self, facts: Facts, scope: Scope) -> None:
         person = facts.person
         whole = person.name or _whole_name(person.family_name, person.given_name)
-        _put(scope.data, "name", _one_line(whole))
-        _put(scope.data, "family_name", _one_line(person.family_name))
+        put(scope.data, "name", _one_line(whole))
+        put(scope.data, "family_name", _one_line(person.family_name))
         if person.salutation in self.language.raw["salutations"]:
             scope.data["salutation"] = person.salutation
             scope.flags.add("title")
@@ -139,9 +137,9 @@ class Context:
     def signed_by(self, scope: Scope, handler: Staff) -> None:
         """Add who signs: name, role and direct contact as customers may know them."""
         titles: Mapping[str, str] = self.language.raw["titles"]
-        _put(scope.data, "handler_name", handler.name)
-        _put(scope.data, "handler_role", titles.get(handler.role_title, handler.role_title))
-        _put(scope.data, "handler_contact", handler.contact)
+        put(scope.data, "handler_name", handler.name)
+        put(scope.data, "handler_role", titles.get(handler.role_title, handler.role_title))
+        put(scope.data, "handler_contact", handler.contact)
 
     def moment(self, scope: Scope, name: str, value: datetime) -> None:
         """Add a deadline under this name."""
@@ -150,124 +148,6 @@ class Context:
     def day(self, scope: Scope, name: str, value: datetime) -> None:
         """Add the day of something that happened."""
         scope.data[name] = value.astimezone(self.zone).date()
-
-    def decision(self, scope: Scope, decision: Decision, handler: Staff) -> None:
-        """Add the decision record: issues, remedies and calls to action."""
-        self.signed_by(scope, handler)
-        if not decision.examined:
-            raise MissingField("examined")
-        if not decision.issues:
-            raise MissingField("issues")
-        scope.data["examined"] = self.examined(decision.examined)
-        several = len(decision.issues) > 1
-        by_id = {issue.id: issue for issue in decision.issues}
-        scope.items["issue"] = self._issues(decision.issues)
-        scope.items["action"] = [self._action(c, n, decision, handler) for n, c in enumerate(decision.calls_to_action)]
-        scope.items["remedy"] = [
-            self._remedy(r, n, by_id, decision, handler, several) for n, r in enumerate(decision.remedies)
-        ]
-        _put(scope.data, "improvement", self.sentence(decision.improvement or ""))
-        if any(i.finding in UPHELD for i in decision.issues):
-            scope.flags.add("any_upheld")
-        if all(i.finding == "substantiated" for i in decision.issues):
-            scope.flags.add("all_upheld")
-        scope.flags |= {flag for flag, items in (("remedies", "remedy"), ("actions", "action")) if scope.items[items]}
-
-    def examined(self, examined: Sequence[str]) -> str:
-        """What was looked at, as things done: a bare noun is something that was checked."""
-        raw = self.language.raw["examined"]
-        acts: list[str] = []
-        nouns: list[str] = []
-
-        def close() -> None:
-            if nouns:
-                acts.append(str(raw["otherwise"]).format(it=self.language.listed(nouns)))
-                nouns.clear()
-
-        for item in (e.strip(_STOPS) for e in examined):
-            if any(_begins(item, verb) for verb in raw["verbs"]):
-                close()
-                acts.append(item[:1].lower() + item[1:])
-            else:
-                nouns.append(self.language.lower_first(item))
-        close()
-        told = self.language.listed(acts, acts=True)
-        if len(told) > raw["long"] and len(acts) > 1:  # two sentences rather than one that is read twice
-            return str(raw["anew"]).join([acts[0], self.language.listed(acts[1:], acts=True)])
-        return told
-
-    def _issues(self, issues: Sequence[Issue]) -> list[Scope]:
-        out: list[Scope] = []
-        earlier: set[str] = set()
-        for n, issue in enumerate(issues):
-            scope = Scope(path=f"issues[{n}].", issue=issue.id)
-            scope.flags = {issue.finding, "side" if n else "main", *earlier}
-            self._findings(issue, scope)
-            self._reasons(issue, scope)
-            if n and issue.apology and issue.apology.kind == "responsibility" and "refused" not in scope.flags:
-                scope.flags.add("told_by_apology")
-            earlier.add("after_upheld" if issue.finding in UPHELD else "after_refusal")
-            out.append(scope)
-        return out
-
-    def _findings(self, issue: Issue, scope: Scope) -> None:
-        what = self.language.lower_first(issue.what.strip(_STOPS))
-        if not what:
-            raise MissingField(f"{scope.path}what")
-        scope.data["what"] = str(self.language.raw["quote"]).format(text=what) if "，" in what else what
-        if any(word in what.split() for word in self.language.raw["request_words"]):
-            scope.flags.add("names_request")
-        if issue.request != "none_made":
-            scope.flags.add("asked")
-        if issue.finding not in UPHELD:
-            scope.flags.add("refusing")
-        if issue.request in ("refused", "alternative"):
-            scope.flags.add("refused")
-        if issue.finding == "not_established":
-            scope.flags.add("unproven")
-        if issue.apology:
-            scope.flags |= {issue.apology.kind, "apologised"}
-            _put(scope.data, "sorry_for", self.language.lower_first(issue.apology.for_.strip(_STOPS)))
-
-    def _reasons(self, issue: Issue, scope: Scope) -> None:
-        facts = [f for f in (self.sentence(f.text) for f in issue.facts) if f]
-        scope.items["fact"] = [Scope({"fact": f}, path=scope.path, issue=issue.id) for f in facts]
-        reason = issue.reason.strip(_STOPS)
-        because = self.language.raw["because"]
-        long = self.language.raw["long_reason"]
-        said = len(reason) + len(issue.what) + (long // 3 if issue.finding == "not_established" else 0)
-        if reason and (said > long or re.search(r"[.。!?！？]\s*\S", reason)):
-            scope.data |= {"reason": self.sentence(reason), "because": because["one"]}
-            scope.flags.add("long_reason")
-        elif reason:
-            scope.data["reason"] = self.language.lower_first(reason)
-        else:
-            scope.flags.add("long_reason")
-            if facts:
-                many = str(because["many"]).format(n=self.language.count(len(facts)))
-                scope.data["because"] = because["one"] if len(facts) == 1 else many
-
-    def _remedy(
-        self, remedy: Remedy, n: int, issues: Mapping[str, Issue], decision: Decision, handler: Staff, several: bool
-    ) -> Scope:
-        path = f"remedies[{n}]."
-        scope = Scope(path=path, issue=remedy.issue, flags={remedy.type, remedy.remedy_class})
-        scope.data = {"remedy_id": remedy.id, **self.who(remedy.actor, handler)}
-        scope.data |= commitment_day("by", day(remedy.by, f"{path}by"), self.zone)
-        if remedy.amount is not None:
-            scope.data["amount"] = money(remedy.amount, remedy.currency, path)
-        item = self.language.lower_first((remedy.item or "").strip(_STOPS))
-        _put(scope.data, "item", item)
-        if " for " in item:
-            scope.flags.add("item_for")
-        if several:
-            scope.flags.add("several")
-        if remedy.issue in issues:
-            scope.data["what"] = self.language.lower_first(issues[remedy.issue].what.strip(_STOPS))
-        # What waits for the customer's visit or call has that day, said once, in the call to action.
-        if any(call.by == remedy.by for call in decision.calls_to_action):
-            scope.flags.add("on_call")
-        return scope
 
     def who(self, actor: str, handler: Staff) -> dict[str, str]:
         """Who acts, as this letter says it: I, we, or a name."""
@@ -280,48 +160,16 @@ class Context:
             who = actor.strip()
         return {"who": who, "Who": who[:1].upper() + who[1:]}
 
-    def _action(self, call: CallToAction, n: int, decision: Decision, handler: Staff) -> Scope:
-        path = f"calls_to_action[{n}]."
-        raw, calls = self.language.raw, decision.calls_to_action
-        action = self.language.lower_first(call.action.strip(_STOPS))
-        if not action:
-            raise MissingField(f"{path}action")
-        scope = Scope({"action": action, "by": day(call.by, f"{path}by")}, path=path)
-        _put(scope.data, "contact", call.contact.strip())
-        scope.data["me"] = raw["who"]["me" if call.contact == handler.contact else "us"]
-        visit = _mentions(call.channel, raw["visits"])
-        if _mentions(call.channel, raw["phones"]):
-            scope.flags.add("phone")
-        if n and _mentions(calls[n - 1].channel, raw["visits"]):
-            scope.flags.add("after_visit")
-        if call.contact in action or (visit and len(calls) > n + 1):
-            scope.flags.add("shows_contact")
-        if _JOINED.search(action):
-            scope.flags.add("joined")
-        bring = (call.bring or "").strip(_STOPS)
-        if bring and bring not in action:
-            clause = bool(_JOINED.search(bring))
-            scope.data["bring"] = self.sentence(bring) if clause else bring
-            scope.flags.add("bring_clause" if clause else "bring_thing")
-        return scope
-
     def sentence(self, text: str) -> str:
         """Text as a whole sentence, without its full stop."""
-        text = text.strip().rstrip(_STOPS)
+        text = text.strip().rstrip(STOPS)
         return text[:1].upper() + text[1:]
 
 
-def _put(data: dict[str, Any], name: str, value: str | None) -> None:
+def put(data: dict[str, Any], name: str, value: str | None) -> None:
+    """Add a datum that is on record."""
     if value:
         data[name] = value
-
-
-def _begins(item: str, verb: str) -> bool:
-    return item.startswith(verb) if _CJK.match(verb) else item.partition(" ")[0].lower() == verb
-
-
-def _mentions(channel: str, words: Sequence[str]) -> bool:
-    return any(word in channel.lower() for word in words)
 
 
 def _one_line(text: str | None) -> str | None:
@@ -331,7 +179,7 @@ def _one_line(text: str | None) -> str | None:
 def _whole_name(family: str | None, given: str | None) -> str | None:
     if not family or not given:
         return None  # half a name in a greeting would be a guess
-    return family + given if _CJK.search(family) else f"{given} {family}"
+    return family + given if CJK.search(family) else f"{given} {family}"
 
 
 def _short(subject: str | None) -> str | None:
@@ -367,9 +215,3 @@ def money(amount: str, currency: str | None, path: str) -> Money:
         return Money(Decimal(amount), currency)
     except InvalidOperation:
         raise MissingField(f"{path}amount") from None
-
-
-def due(value: str) -> datetime:
-    """The moment of a commitment, from its text."""
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

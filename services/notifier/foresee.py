@@ -11,9 +11,10 @@ from shared.events.common import Decision, Staff
 
 from . import approvals
 from .debts import still_promised
-from .desk import Body, PreviewOut, look, record_of
+from .desk import look
 from .letter import Kind
 from .model import Facts, LetterRow, Matter, letter_id
+from .shapes import Body, PreviewOut, record_of
 from .writer import Writer
 
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.events import escalation as x
 from shared.events import intake as i
 from shared.events import routing as r
 from shared.events.envelope import Event, Payload
@@ -13,17 +12,16 @@ from shared.spine.effects import Arm, Disarm, Effect, Handler, Handlers, Timer
 
 from . import approvals, promises
 from .byhand import ByHand
-from .context import ANSWER_CLOCKS
+from .dates import Dates
 from .debts import HELD_T0, Debts, block, cancel, debt, hold_timer, unclaimed
 from .letter import ANSWERS, Kind, LetterBlocked
 from .milestones import Milestones
 from .model import Facts, Matter
 from .occasions import Occasion, Occasions
-from .pledges import Pledges, told_once
+from .pledges import Pledges
 from .questions import REMINDER, Questions
-from .receipt import contact, facts_of, law
+from .receipt import contact, facts_of
 
-APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 _LEVELS = ("T0", "T1", "T2")
 
 
@@ -32,8 +30,8 @@ class Notifier:
 
     def __init__(self, debts: Debts) -> None:
         self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
-        self.questions = Questions(debts)
-        self.parts = (Occasions(debts), self.questions, Milestones(debts), ByHand(debts))
+        self.dates, self.questions = Dates(debts), Questions(debts)
+        self.parts = (Occasions(debts), self.dates, self.questions, Milestones(debts), ByHand(debts))
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
@@ -53,10 +51,6 @@ class Notifier:
             r.ComplaintDecided: self.on_decided,
             r.RemedyCarriedOut: self.on_remedy_carried_out,
             r.ComplaintReopened: self.on_reopened,
-            x.ClocksChanged: self.on_clocks_changed,
-            x.SlaWarning: self.on_warning,
-            x.SlaBreached: self.on_breached,
-            x.SlaBreachRetracted: self.on_retracted,
         }
         first: dict[type[Payload], Handler[Matter]] = {
             i.ComplaintReceived: self.on_received,
@@ -151,7 +145,7 @@ class Notifier:
                 if row.automatic and not row.inputs.get("approved_by"):
                     yield from block(row, LetterBlocked(HELD_T0))
                     yield Disarm(hold_timer(row.id))
-        yield from self.acknowledge_if_dated(matter, facts, now)
+        yield from self.dates.acknowledge_if_dated(matter, facts, now)
 
     def on_assigned(
         self, matter: Matter, event: Event[r.ComplaintAssigned], facts: Facts, now: datetime
@@ -236,46 +230,6 @@ class Notifier:
         facts.missed = {}
         yield Arm("reopening", at=now + timedelta(seconds=self.policy.acknowledge_after))
 
-    # What the clocks say
-
-    def on_clocks_changed(
-        self, matter: Matter, event: Event[x.ClocksChanged], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
-        facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
-        facts.clocks_known, facts.pack = True, law(event.data.clocks)
-        facts.summary_until = next((c.due_at for c in event.data.clocks if c.kind == "summary_resolution"), None)
-        yield from self.acknowledge_if_dated(matter, facts, now)
-        if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
-            facts.date_owed = False
-            yield from self.debts.owe(matter, facts, event.id, "progress", now, hold=False)
-        yield from self.tell_reopened(matter, facts, now)
-
-    def on_warning(self, matter: Matter, event: Event[x.SlaWarning], facts: Facts, now: datetime) -> Iterable[Effect]:
-        # The promised update becomes due: it is sent before its time, not after.
-        return self.debts.owe(matter, facts, event.id, "progress", now) if event.data.kind == "next_update" else ()
-
-    def on_breached(self, matter: Matter, event: Event[x.SlaBreached], facts: Facts, now: datetime) -> Iterable[Effect]:
-        data = event.data
-        facts.missed[data.kind] = data.due_at
-        if data.kind not in APOLOGY_CLOCKS:
-            return ()
-        if not told_once(facts, data.due_at):
-            return ()
-        inputs = {"clock": data.kind, "missed": data.due_at.isoformat(), "clock_id": str(data.clock_id)}
-        return self.debts.owe(matter, facts, event.id, "delay_apology", now, inputs=inputs)
-
-    def on_retracted(
-        self, matter: Matter, event: Event[x.SlaBreachRetracted], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
-        facts.missed.pop(event.data.kind, None)
-        missed = event.data.due_at.isoformat()
-        facts.apologised = [moment for moment in facts.apologised if moment != missed]
-        for row in unclaimed(matter):
-            same = row.inputs.get("clock_id") == str(event.data.clock_id) or row.inputs.get("missed") == missed
-            if row.kind == "delay_apology" and same:
-                cancel(row, "the breach was retracted")
-                yield Disarm(hold_timer(row.id))
-
     def on_timer(self, matter: Matter, timer: Timer, now: datetime) -> Iterator[Effect]:
         """A wait is over: for the acknowledgement's date, for better news, for a promise."""
         facts = matter.facts
@@ -283,9 +237,9 @@ class Notifier:
             return
         name, _, key = timer.name.partition("/")
         if name == "ack" and not facts.acknowledged:
-            yield from self.acknowledge(matter, facts, now)
+            yield from self.dates.acknowledge(matter, facts, now)
         elif name == "reopening":
-            yield from self.tell_reopened(matter, facts, now)
+            yield from self.dates.tell_reopened(matter, facts, now)
         elif name == REMINDER:
             yield from self.questions.remind(matter, facts, now)
         elif name == "letter":
@@ -298,27 +252,6 @@ class Notifier:
             yield from self.debts.remind(matter, UUID(key))
         elif name == "promise":
             yield from self.pledges.broken(matter, facts, UUID(key), now)
-
-    def acknowledge_if_dated(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
-        """The acknowledgement as soon as triage and clocks are in: it names the date."""
-        if facts.triaged and facts.clocks_known and not facts.acknowledged:
-            yield Disarm("ack")
-            yield from self.acknowledge(matter, facts, now)
-
-    def acknowledge(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
-        """The acknowledgement with what is known. Without a date the date is owed in a letter of its own."""
-        facts.acknowledged = True
-        facts.date_owed = not facts.clocks_known
-        yield from self.debts.owe(matter, facts, facts.trigger, "acknowledgement", now)
-
-    def tell_reopened(self, matter: Matter, facts: Facts, now: datetime) -> Iterator[Effect]:
-        """The letter of a reopening, when it is owed."""
-        if facts.reopening is not None:
-            trigger, facts.reopening = facts.reopening, None
-            yield Disarm("reopening")
-            inputs = {"reopened_on": now.isoformat()}
-            yield from self.debts.owe(matter, facts, trigger, "reopening", now, inputs=inputs)
-            facts.asked_again = False
 
 
 def _known(handlers: Sequence[Occasion]) -> Handler[Matter]:

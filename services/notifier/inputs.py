@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.events.common import Decision, Staff
 
+from . import decided
 from .compose import Scope
 from .context import ANSWER_CLOCKS, SANE_YEARS, Context, commitment_day, day, money
 from .letter import ANSWERS, LetterBlocked, MissingField
@@ -172,7 +173,7 @@ def _decided(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> No
         raise MissingField("decision")
     if handler is None:
         raise MissingField("handler")
-    context.decision(scope, record, handler)
+    decided.tell(context, scope, record, handler)
     _own_up(context, scope, row, facts)
     if facts.level in ("T0", "T1") and any(i.apology and i.apology.kind == "responsibility" for i in record.issues):
         raise LetterBlocked("liability: with a safety or legal trigger the apology is regret without admission")
@@ -203,7 +204,7 @@ def _examined(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> N
     examined = [str(item) for item in _listed(row.inputs, "examined")]
     if not examined:
         raise MissingField("examined")
-    scope.data["examined"] = context.examined(examined)
+    scope.data["examined"] = decided.examined(context, examined)
 
 
 def _same_day(context: Context, scope: Scope, row: LetterRow, facts: Facts) -> None:

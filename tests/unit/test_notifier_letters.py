@@ -12,13 +12,15 @@ from services.notifier import language as languages
 from services.notifier import policy, specimens
 from services.notifier.compose import compose
 from services.notifier.context import Context
-from services.notifier.desk import PreviewIn, preview
+from services.notifier.decided import tell
+from services.notifier.desk import preview
 from services.notifier.inputs import own_words
 from services.notifier.language import LanguageError
 from services.notifier.letter import KINDS, Letter, MissingField
 from services.notifier.lint import CaseData, Linter
 from services.notifier.model import Contact, Facts
 from services.notifier.record import case_data
+from services.notifier.shapes import PreviewIn
 from services.notifier.writer import Writer
 from shared.events.common import Decision, Staff
 
@@ -37,7 +39,7 @@ def composed(document: dict[str, Any]) -> Letter:
     language = WRITER.languages[facts.language]
     context, now = Context(language, WRITER.policy), datetime.fromisoformat(document["now"])
     scope = context.case(facts, now)
-    context.decision(scope, Decision.model_validate(document["decision"]), Staff(**document["handler"]))
+    tell(context, scope, Decision.model_validate(document["decision"]), Staff(**document["handler"]))
     return compose("resolution", language, scope, context.today(now))
 
 

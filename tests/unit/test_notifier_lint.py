@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.notifier.desk import LetterIn, LintCase, LintIn, lint, structured
+from services.notifier.desk import lint, structured
 from services.notifier.letter import KINDS
 from services.notifier.lint import CaseData, Linter
 from services.notifier.lint.pii import find, is_card, is_id_zh
 from services.notifier.lint.rules import matrix, rules, vocabulary
+from services.notifier.shapes import LetterIn, LintCase, LintIn
 
 EXAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "golden" / "letters" / "lint_rules.json").read_text(encoding="utf-8")

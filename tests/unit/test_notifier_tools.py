@@ -13,9 +13,10 @@ from services.notifier import language as languages
 from services.notifier import policy, specimens
 from services.notifier.api import gallery, tools
 from services.notifier.cli import letter
-from services.notifier.desk import PreviewIn, preview
+from services.notifier.desk import preview
 from services.notifier.letter import KINDS
 from services.notifier.lint import Linter
+from services.notifier.shapes import PreviewIn
 from services.notifier.writer import Writer
 from shared.base.security import Authenticator, Role, issue
 from shared.base.web import web_app

@@ -10,9 +10,10 @@ from shared.base.errors import NotFound
 from shared.base.security import Role, allow
 from shared.spine.spine import Spine
 
-from ..desk import FindingOut, LintIn, LintOut, PreviewIn, PreviewOut, lint, preview
+from ..desk import lint, preview
 from ..foresee import ForeseeIn, ForeseeOut, foresee
 from ..model import Matter
+from ..shapes import FindingOut, LintIn, LintOut, PreviewIn, PreviewOut
 from ..store import Store
 from ..writer import Writer
 
