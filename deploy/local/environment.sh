@@ -38,6 +38,7 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1 && ! [ -x .venv/bin/uv ];
     "$python" -m venv .venv || fail "$python could not make .venv in $PWD: see the lines above."
 fi
 
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS-true}" # a company's own certificate authority is known to the system only
 offline="could not be installed: check the network and the disk, then run make again (what was fetched is kept)."
 if ! [ -x .venv/bin/uv ]; then
     awk '/^uv==/ { on = 1 } on { print } on && !/\\$/ { exit }' requirements.lock > .venv/uv.lock

@@ -1,7 +1,7 @@
 """Kafka's jar files: pinned by SHA-256 in kafka.lock, fetched once into the user's cache, verified at every start.
 
 The lock names no host. jgo, which fetches them, knows the public Maven repository; a mirror is given in
-AMENDS_MAVEN_URL, and the proxy and certificate settings of the environment apply.
+AMENDS_MAVEN_URL. The environment's proxy settings apply; what the system trusts (a company's own authority) is trusted.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+import truststore
 
 from deploy.local.console import DownloadProgress, StackError
 
@@ -88,11 +90,13 @@ def _fetch(jars: list[Jar], folder: Path, mirror: str | None) -> None:
     progress = DownloadProgress(f"Apache Kafka {KAFKA_VERSION}", len(jars))
     with tempfile.TemporaryDirectory(dir=folder, prefix="partial-") as scratch:
         pool = ThreadPoolExecutor(max_workers=4)
+        truststore.inject_into_ssl()  # jgo's HTTP client alone would trust its own list of authorities only
         try:
             for done in as_completed([pool.submit(_fetch_one, jar, Path(scratch), folder, mirror) for jar in jars]):
                 progress.file_done(done.result())
         finally:
             pool.shutdown(cancel_futures=True)
+            truststore.extract_from_ssl()
 
 
 def _fetch_one(jar: Jar, scratch: Path, folder: Path, mirror: str | None) -> int:
