@@ -26,29 +26,34 @@ _WROTE = (
 _BEGINS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"^\s*-{2,}\s*(original|forwarded) (message|mail|appointment)\s*-{0,}\s*$",
-        r"^\s*-{2,}\s*(原始邮件|转发邮件|原邮件|回复的邮件|转发的邮件|原始郵件|轉寄郵件).{0,40}$",
+        r"^\s*-{2,}\s*((original|forwarded|replied) (message|mail|appointment)\s*-{0,}|original\s*-{2,})\s*$",
+        r"^\s*-{2,}\s*((回复|转发|轉寄|回覆)的?)?(原始?)?(邮件|郵件|訊息)(原件|原文)?\s*(-{2,}.{0,20})?$",
         rf"^\s*[>*]?\s*(on|at|am|le|el|il|op|den|em)\b.{{4,200}}\b({_WROTE})\b(\s*:?|.{{0,80}}:)\s*\*?$",
         r"^\s*\d{4}-\d\d-\d\d \d\d:\d\d (gmt|utc)?[+-]\d\d:?\d\d .{2,120}$",
         r"^\s*-{2,}\s*on\b.{4,200}\bwrote\s*-{2,}\s*$",
         r"^\s*在\s*.{4,200}(写道|编写|寫道)\s*[:：]?\s*$",
-        r"^.{4,120}于.{4,80}写道\s*[:：]\s*$",
+        r"^.{2,120}[于於].{0,60}(\d{4}年|\d{4}/|\d:\d\d|@).{0,80}[写寫]道\s*[:：]\s*$",
         r"^.{4,200}\b(написал|написала|пишет)(\(а\))?\s*:\s*$",
         r"^.{0,120}<[^<>@\s]{1,100}@[^<>\s]{1,200}>.{0,30}(wrote|写道|寫道)\s*[:：]\s*$",
         r"^[^<>]{6,120}\d{4}[^<>]{0,100}<[^<>@\s]{1,100}@[^<>\s]{1,200}>\s*:\s*$",
-        r"^\s*(发件人|寄件者|寄件人)\s*[:：].{0,200}$",
         r"^\s*_{20,}\s*$",
     )
 ]
 _HEADER = re.compile(
     r"^\s*\*?(from|sent|date|to|cc|subject|reply-to|von|gesendet|an|betreff|datum|de|envoyé|à|objet|da|inviato|data|a"
     r"|oggetto|risposta|enviado( el)?|enviada em|para|asunto|assunto|van|verzonden|aan|onderwerp|från|skickat|till|ämne"
-    r"|fra|sendt|til|emne|od|wysłano|do|temat|от|отправлено|дата|кому|тема|发送时间|收件人|抄送|主题|日期|寄件日期|主旨)"
-    r"\s*:\*?(\s.{0,300})?$",
+    r"|fra|sendt|til|emne|od|wysłano|do|temat|от|отправлено|дата|кому|тема)\s*:\*?(\s.{0,300})?$"
+    r"|^[\s|>*]*(发\s*件\s*人|寄\s*件\s*[者人]|收\s*件\s*[人者]|抄\s*送至?|副\s*本|主\s*[题旨題]|日\s*期|发\s*[送件]\s*(时\s*间|日\s*期)"
+    r"|寄\s*件\s*日\s*期|重要性|(?<=\|\s)(from|date|to|cc|subject)(?=\s\|))\s*\*?[:：|].{0,300}$",
+    re.IGNORECASE,
+)
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_OF_A_MAIL = re.compile(
+    r"^[\s|>*]*((主\s*[题旨題]|subject)\s*\*?[:：|]|(发\s*送|寄\s*件)\s*(时\s*间|日\s*期)\s*\*?[:：|].*\d:\d\d)",
     re.IGNORECASE,
 )
 _OPENS = re.compile(r"^\s*>?\s*(on\s.{4,200}|\d{1,2}[./]\d{1,2}[./]\d{4}.{4,200})$", re.IGNORECASE)
-_CLOSES = re.compile(rf"\b({_WROTE}|写道|寫道)(\(a\))?\s*[:：]\s*$", re.IGNORECASE)
+_CLOSES = re.compile(rf"(\b({_WROTE})(\(a\))?|[写寫]道)\s*[:：]\s*$", re.IGNORECASE)
 # What names a time or a writer: above quoted lines, a line or two with it and a colon at the end tell whose they are.
 _DATED = re.compile(r"\b(19|20)\d\d\b|\d{1,2}[:.h]\d\d\b|[^\s<>@]+@[^\s<>]+", re.IGNORECASE)
 _RULE = re.compile(r"^\s*-{10,}\s*$")
@@ -58,28 +63,35 @@ _SIGNATURE = re.compile(
     r".{0,60}[^.]|sent from my (iphone|ipad|cell|htc|samsung|android|mobile|phone|windows).{0,80}"
     r"|get \[?outlook for .{0,60}|(sendt fra|skickat från|envoyé (de|depuis)|inviato da|enviado (desde|do)|von meinem"
     r"|verzonden (met|vanaf)|wysłane z|отправлено с) .{1,60}"
-    r"|发自我的.{0,40}|来自我的.{0,40}|从我的.{0,30}发送|发送自.{0,40}|從我的.{0,30}傳送)$",
+    r"|[发来]自\s*(我的|outlook|foxmail|网易|qq|iphone|ipad|android|华为|小米).{0,40}|从我的.{0,30}发送|发送自.{0,40}|從我的.{0,30}傳送"
+    r"|(获取|取得) \[?outlook for .{0,60}|从 outlook for .{0,20}获取.{0,40}|签名由.{0,40}定制|\|[\s|]*"
+    r"|(保密|免责)(声明|提示)\s*[:：].{0,190}|本(电子)?邮件.{0,20}(保密|机密).{0,160})$",
     re.IGNORECASE,
 )
 _DASHED_NAME = re.compile(r"^\s*-{1,2}\s?[A-Z][a-z]+ [A-Z][a-z]+\s*$")
 _REGARDS = re.compile(
     r"^\s*((many )?thanks( you)?|thank you|(kind |best |warm )?regards|best( wishes)?|sincerely|yours.{0,20}|cheers"
-    r"|此致|敬上|顺祝商祺|祝好|谢谢)\W*$",
+    r"|此致|敬上|敬礼|谨启|盼复|(顺祝|顺颂)?(商|时|夏|冬|春|秋)[祺安]|祝(您|你)?(们)?(一切)?(安?好|安|工作顺利|工作愉快|生活愉快)"
+    r"|(多|非常)?(谢谢|感谢|謝謝)(您|你|大家)?(们)?)\W*$",
     re.IGNORECASE,
 )
+_ADDRESS_ALONE = re.compile(r"^\s*[^\s@]{1,64}@[^\s@]{1,255}\s*$")
+_ADDRESS_FIRST = re.compile(r"^\s*<[^<>@\s]{1,100}@[^<>\s]{1,200}>")
 _SIGNATURE_LINES = 15
+_REGARDS_LINES = 2  # 此致, and 敬礼 below it
 
 
 def split(text: str, sender: str = "") -> Split:
     """Take a reply apart. `sender` is the name that the mail gives its sender; a line with it may begin a signature."""
     lines = text.split("\n")[:LINES]
+    marks = [line.replace("&nbsp;", " ").replace("\u3000", " ") for line in lines]  # QQ Mail's plain text has entities
     above: list[str] = []
     quoted: list[str] = []
     at = 0
     while at < len(lines):
         if lines[at].lstrip().startswith(">"):
             quoted.append(lines[at])
-        elif length := _attribution(lines, at):
+        elif length := _attribution(marks, at):
             quoted += lines[at : at + length]
             # Marked words below it can be told from answers between them; unmarked ones go to the end.
             rest = next((line for line in lines[at + length :] if line.strip()), "")
@@ -101,17 +113,30 @@ def _attribution(lines: list[str], n: int) -> int:
         return 0
     if any(pattern.match(line) for pattern in _BEGINS) or (_CLOSES.search(line) and _DATED.search(line)):
         return 1
-    if _HEADER.match(line) and sum(bool(_HEADER.match(other)) for other in lines[n + 1 : n + 5]) >= 2:
+    below = lines[n + 1] if n + 1 < len(lines) else ""
+    if _ADDRESS_FIRST.match(below) and _CLOSES.search(
+        below
+    ):  # the name was too long for the address to stand beside it
+        return 2
+    if _HEADER.match(line) and _letterhead(lines[n : n + 7]):
         return 1
     if _RULE.match(line):
-        below = [other for other in lines[n + 1 : n + 4] if other.strip()]
-        return 1 if below and _HEADER.match(below[0]) else 0
+        said = [other for other in lines[n + 1 : n + 4] if other.strip()]
+        return 1 if said and _HEADER.match(said[0]) else 0
     # "On Tuesday ... somebody" broken over lines, "wrote:" at the end of the second or third.
     if _OPENS.match(line):
         for more, other in enumerate(lines[n + 1 : n + 3], start=2):
             if len(other) < 400 and _CLOSES.search(other):
                 return more
     return _above_quoted(lines, n)
+
+
+def _letterhead(lines: list[str]) -> bool:
+    """Whether these lines are the head of a mail. One in Chinese names subject or hour: a parcel has a sender too."""
+    others = [line for line in lines[1:5] if _HEADER.match(line)]
+    if _HAN.search(lines[0]):
+        return bool(others) and any(_OF_A_MAIL.match(line) for line in lines)
+    return len(others) >= 2
 
 
 def _above_quoted(lines: list[str], n: int) -> int:
@@ -130,10 +155,25 @@ def _signature_at(lines: list[str], sender: str) -> int:
     """Where the signature begins; the number of lines when there is none."""
     said = [n for n, line in enumerate(lines) if line.strip()]
     for n in said[-_SIGNATURE_LINES:]:
-        marked = _SIGNATURE.match(lines[n]) or _DASHED_NAME.match(lines[n])
-        if len(lines[n]) < 200 and (marked or _is_name(lines, n, sender)):
-            return n - 1 if n and _is_name(lines, n, sender) and _REGARDS.match(lines[n - 1]) else n
+        marked = _SIGNATURE.match(lines[n]) or _DASHED_NAME.match(lines[n]) or _is_address(lines, n)
+        named = _is_name(lines, n, sender)
+        if len(lines[n]) < 200 and (marked or named):
+            return _regards_above(lines, n) if named else n
     return len(lines)
+
+
+def _regards_above(lines: list[str], n: int) -> int:
+    """Where the closing phrase above a name begins; the name itself when there is none, or nothing else was said."""
+    said = [m for m in range(n) if lines[m].strip()]
+    phrases = 0
+    while phrases < min(_REGARDS_LINES, len(said) - 1) and _REGARDS.match(lines[said[-1 - phrases]]):
+        phrases += 1
+    return said[-phrases] if phrases else n
+
+
+def _is_address(lines: list[str], n: int) -> bool:
+    """Whether a line below a gap is an address and nothing else."""
+    return n > 0 and not lines[n - 1].strip() and bool(_ADDRESS_ALONE.match(lines[n]))
 
 
 def _is_name(lines: list[str], n: int, sender: str) -> bool:

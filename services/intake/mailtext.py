@@ -118,30 +118,58 @@ _BLOCKS = frozenset(
     ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr", "pre", "blockquote"]
 )
 _HIDDEN = frozenset(["script", "style", "title", "template", "noscript"])
+RULE = "-" * 12
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 
 
 class _Page:
-    """Collects lines; what stands in block quotes begins with `> `, as in plain mail."""
+    """Collects lines; what stands in block quotes begins with `> `, as in plain mail.
+
+    A gap that the writer made (an empty line, a line with a hard space) is an empty line, however wide it is.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.line: list[str] = []
         self.depth = 0
+        self.gap = False
+        self.preformatted = False
 
     def words(self, raw: str) -> None:
-        text = _SPACES.sub(" ", html.unescape(raw))
+        plain = html.unescape(raw)
+        self.gap = self.gap or "\xa0" in plain
+        if not self.preformatted:
+            self._add(plain)
+            return
+        first, *others = plain.split("\n")
+        self._add(first)
+        for other in others:
+            self.end_line()
+            self._add(other)
+
+    def _add(self, plain: str) -> None:
+        text = _SPACES.sub(" ", plain)
         self.line.append(text if self.line else text.lstrip())
 
     def end_line(self) -> None:
         text = "".join(self.line).strip()
         if text:
             self.lines.append("> " * self.depth + text)
-        self.line = []
+        elif self.gap and self.lines and self.lines[-1]:
+            self.lines.append("")
+        self.line, self.gap = [], False
 
     def tag(self, name: str, closing: bool) -> None:
+        if name == "br":
+            self.gap = True
         if name in _BLOCKS:
             self.end_line()
+        if name == "hr":
+            self.lines.append(RULE)
+        if name in ("td", "th"):
+            self.line.append(" ")
+        if name == "pre":
+            self.preformatted = not closing
         if name == "blockquote":
             self.depth = min(max(self.depth + (-1 if closing else 1), 0), 10)
 

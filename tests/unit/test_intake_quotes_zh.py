@@ -1,4 +1,4 @@
-"""How well replies of Chinese mail clients are taken apart: on texts that the rules were made with, and on held-out ones.
+"""How well replies of Chinese mail clients are taken apart: those that the rules were made with, and held-out ones.
 
 The held-out file was written and committed before the rules were touched, and says only how many come out right, never
 which: who improves the rules looks at the other file.
@@ -38,9 +38,10 @@ def measured(name: str) -> Measured:
     return Measured(len(replies), whole, right / lines, missed)
 
 
-@pytest.mark.parametrize(("name", "whole", "lines"), [("zh-heldout", 0.6, 0.8)])
-def test_the_accuracy_on_replies_of_chinese_clients_that_the_page_names(name: str, whole: float, lines: float) -> None:
+@pytest.mark.parametrize(("name", "told"), [("zh-made-with", True), ("zh-heldout", False)])
+def test_the_accuracy_on_replies_of_chinese_clients_that_the_page_names(name: str, told: bool) -> None:
     found = measured(name)
-    print(f"{name}: {found.replies} replies, {found.whole} exactly right, lines right {found.lines:.1%}")
-    assert found.whole / found.replies >= whole
-    assert found.lines >= lines
+    missed = f"; not: {found.missed}" if told else ""
+    print(f"{name}: {found.replies} replies, {found.whole} exactly right, lines right {found.lines:.1%}{missed}")
+    assert found.whole / found.replies >= 0.9
+    assert found.lines >= 0.97
