@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiosmtplib import SMTP
-from aiosmtplib.errors import (
-    SMTPAuthenticationError,
-    SMTPException,
-    SMTPResponseException,
-    SMTPServerDisconnected,
-    SMTPTimeoutError,
-)
+from aiosmtplib.errors import SMTPAuthenticationError, SMTPException
 
+from .dialogue import Dialogue, Lost, Reply, stuffed
 from .ledger import Outcome
 
-_LOST = (SMTPServerDisconnected, SMTPTimeoutError, OSError, EOFError, TimeoutError)
+_LOST = (OSError, EOFError, TimeoutError)
+_GO_ON = 354
 IDLE_SECONDS = 20.0
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -88,7 +84,7 @@ class Connection:
 
     def __init__(self, target: Server, timeout: float, context: ssl.SSLContext | None) -> None:
         self._target, self._timeout, self._context = target, timeout, context
-        self._client: SMTP | None = None
+        self._dialogue: Dialogue | None = None
         self._used = 0.0
 
     async def deliver(self, sender: str, recipient: str, content: bytes) -> Outcome:
@@ -96,56 +92,61 @@ class Connection:
 
         Raises NotReached when the server cannot be spoken to.
         """
-        client = await self._ready()
+        envelope = (f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n")
+        dialogue = await self._ready()
         try:
-            refused = await self._envelope(client, sender, recipient)
-        except _LOST:
+            refused = await self._envelope(dialogue, envelope)
+        except Lost:
             # A kept connection may have died unnoticed. Nothing was said about this mail yet: once more, freshly.
-            await self.close()
-            client = await self._ready()
+            dialogue = await self._ready()
             try:
-                refused = await self._envelope(client, sender, recipient)
-            except _LOST as error:
-                await self.close()
-                return Outcome("retry", detail=f"lost before DATA: {type(error).__name__}")
+                refused = await self._envelope(dialogue, envelope)
+            except Lost as lost:
+                return Outcome("retry", detail=f"lost before the content: {lost}")
         if refused:
             return refused
-        return await self._content(client, content)
+        return await self._content(dialogue, content)
 
-    async def _envelope(self, client: SMTP, sender: str, recipient: str) -> Outcome | None:
-        # Said by hand: the client's own methods take every address apart again, which costs more than the sending.
-        for verb, argument in ((b"MAIL", f"FROM:<{sender}>"), (b"RCPT", f"TO:<{recipient}>")):
-            answer = await client.execute_command(verb, argument.encode("ascii"))
-            if answer.code not in (250, 251):
-                await self._after_refusal(client, answer.code)
-                return refusal(answer.code, answer.message)
+    async def _envelope(self, dialogue: Dialogue, lines: tuple[bytes, ...]) -> Outcome | None:
+        """Name sender and recipient and ask to go on; why the server refuses, if it does."""
+        refused: Reply | None = None
+        for group in (b"".join(lines),) if dialogue.pipelining else lines:
+            try:
+                replies = await dialogue.ask(group, group.count(b"\n"))
+            except Lost as lost:
+                refused = next((r for r in lost.replies if not _goes_on(r)), None)
+                if refused is None:
+                    raise
+                return refusal(refused.code, refused.text)
+            refused = next((r for r in replies if not _goes_on(r)), None)
+            if refused:
+                # A server that waits for the content all the same is left; without its end it takes nothing.
+                await self._after_refusal(dialogue, leave=refused.code == 421 or replies[-1].code == _GO_ON)
+                return refusal(refused.code, refused.text)
         return None
 
-    async def _content(self, client: SMTP, content: bytes) -> Outcome:
+    async def _content(self, dialogue: Dialogue, content: bytes) -> Outcome:
         try:
-            await client.data(content)
-        except SMTPResponseException as error:
-            await self._after_refusal(client, error.code)
-            return refusal(error.code, error.message)
-        except _LOST as error:
-            await self.close()
-            return Outcome("unknown", detail=f"no answer after DATA: {type(error).__name__}")
+            (reply,) = await dialogue.ask(stuffed(content))
+        except Lost as lost:
+            return Outcome("unknown", detail=f"no answer after DATA: {lost}")
+        if not 200 <= reply.code < 300:
+            await self._after_refusal(dialogue, leave=reply.code == 421)
+            return refusal(reply.code, reply.text)
         self._used = asyncio.get_running_loop().time()
-        return Outcome("sent", 250)
+        return Outcome("sent", reply.code)
 
-    async def _after_refusal(self, client: SMTP, code: int) -> None:
-        if code == 421:
-            await self.close()
+    async def _after_refusal(self, dialogue: Dialogue, *, leave: bool) -> None:
+        if leave:
+            dialogue.abort()
             return
-        try:
-            await client.rset()
-        except (SMTPException, *_LOST):
-            await self.close()
+        with suppress(Lost):
+            await dialogue.ask(b"RSET\r\n")
 
-    async def _ready(self) -> SMTP:
+    async def _ready(self) -> Dialogue:
         now = asyncio.get_running_loop().time()
-        if self._client and self._client.is_connected and now - self._used < IDLE_SECONDS:
-            return self._client
+        if self._dialogue and self._dialogue.open and now - self._used < IDLE_SECONDS:
+            return self._dialogue
         await self.close()
         target = self._target
         client = SMTP(
@@ -163,22 +164,26 @@ class Connection:
             if client.is_ehlo_or_helo_needed:
                 await client.ehlo()
         except SMTPAuthenticationError as error:
+            client.close()
             raise NotReached(f"login refused with {error.code}") from None
         except (SMTPException, *_LOST) as error:
             client.close()
             raise NotReached(type(error).__name__) from None
-        self._client, self._used = client, now
-        return client
+        if client.transport is None:
+            raise NotReached("disconnected")
+        pipelining = client.supports_extension("pipelining")
+        self._dialogue, self._used = Dialogue(client.transport, timeout=self._timeout, pipelining=pipelining), now
+        return self._dialogue
 
     async def close(self) -> None:
         """Leave the server, politely when it still listens."""
-        client, self._client = self._client, None
-        if client is None:
-            return
-        if client.is_connected:
-            with suppress(SMTPException, *_LOST):
-                await client.quit(timeout=2)
-        client.close()
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue:
+            await dialogue.quit()
+
+
+def _goes_on(reply: Reply) -> bool:
+    return reply.code in (250, 251, _GO_ON)
 
 
 def refusal(code: int, message: str = "") -> Outcome:

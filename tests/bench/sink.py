@@ -17,7 +17,8 @@ FLUSH_SECONDS = 0.1
 _REFERENCE = re.compile(rb"^Reply-To: [^\r\n]*?\+([^@\s]+)@", re.MULTILINE | re.IGNORECASE)
 _MESSAGE_ID = re.compile(rb"^Message-ID: ([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _END = b"\r\n.\r\n"
-_ANSWERS = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n", b"EHLO": b"250-sink\r\n250 8BITMIME\r\n"}
+_HELLO = b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"  # as Postfix, Exim and Exchange say it
+_ANSWERS = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n", b"EHLO": _HELLO}
 
 
 class Sink(asyncio.Protocol):

@@ -53,11 +53,13 @@ OUTCOMES = [
 ]
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize(("local", "state", "code"), OUTCOMES)
 async def test_every_misbehaviour_has_its_outcome_and_the_next_letter_goes_through(
-    local: str, state: str, code: int | None
+    local: str, state: str, code: int | None, pipelining: bool
 ) -> None:
     async with naughty_smtp.serving() as smtp:
+        smtp.pipelining = pipelining
         one = pool(f"smtp://127.0.0.1:{smtp.port}", timeout=1.0)
         to = f"{local}@x.example"
         outcome = await one.deliver(SENDER, to, mail(to))
@@ -155,3 +157,67 @@ async def test_a_real_mail_server_takes_letters_over_tls_and_keeps_them_as_writt
         plain = message.get_body(("plain",))  # type: ignore[attr-defined]
         assert plain.get_content().replace("\r\n", "\n") == "李娜女士，您好：\n\n.好消息。\n..\n"
         assert "TLSv1" in str(message["Received"])
+
+
+async def test_a_server_that_waits_for_the_content_after_a_refusal_gets_none() -> None:
+    said: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers = {
+            b"EHLO": b"250-odd\r\n250 PIPELINING\r\n",
+            b"RCPT": b"550 5.1.1 Nobody\r\n",
+            b"DATA": b"354 Go on\r\n",
+        }
+        writer.write(b"220 odd\r\n")
+        while line := await reader.readline():
+            said.append(line)
+            writer.write(answers.get(line[:4].upper(), b"250 2.1.0 Fine\r\n"))
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    one = pool(f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    outcome = await one.deliver(SENDER, "a@x.example", mail("a@x.example"))
+    assert (outcome.state, outcome.code, outcome.detail) == ("failed", 550, "5.1.1")
+    assert [line[:4] for line in said] == [b"EHLO", b"MAIL", b"RCPT", b"DATA"]
+    await one.close()
+    listening.close()
+
+
+@pytest.mark.parametrize("words", [b"250 2.1.0 Fine\r\n250 2.1.5 Fine\r\n", b"nonsense\r\n", b"2" * 9000])
+async def test_a_server_that_speaks_out_of_turn_is_left_before_the_content(words: bytes) -> None:
+    contents: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 odd\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"EHLO"):
+                writer.write(b"250 odd\r\n")
+            elif line.startswith(b"MAIL"):
+                writer.write(words)
+            else:
+                contents.append(line)
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    one = pool(f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}", timeout=1.0)
+    assert (await one.deliver(SENDER, "a@x.example", mail("a@x.example"))).state == "retry"
+    assert contents == []
+    await one.close()
+    listening.close()
+
+
+async def test_a_letter_that_was_taken_is_sent_though_the_server_says_goodbye_in_the_same_breath() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers = {b"DATA": b"354 Go on\r\n", b".\r\n": b"250 Taken\r\n421 4.4.2 Goodbye\r\n"}
+        writer.write(b"220 odd\r\n")
+        while line := await reader.readline():
+            if line[:4] in (b"EHLO", b"MAIL", b"RCPT", *answers):
+                writer.write(answers.get(line[:4], b"250 Fine\r\n"))
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    one = pool(f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}", timeout=1.0)
+    for _ in range(2):
+        assert (await one.deliver(SENDER, "a@x.example", mail("a@x.example"))).state == "sent"
+    await one.close()
+    listening.close()

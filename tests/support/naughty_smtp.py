@@ -27,7 +27,8 @@ class Server:
     refused, `full552@` and `spam554@` refused after the content, `shutting421@` sent away, `closing421@` once and
     without a word, `cut@` loses the connection at its name, `drop@` instead of an answer to the content (which was
     taken), `slow@` is answered late, `mute@` never answered at its name; everybody else is served. `logins` are those
-    that were tried, `secure` says of each taken mail whether it came encrypted.
+    that were tried, `secure` says of each taken mail whether it came encrypted. With
+    `pipelining` it says that it takes several commands at once.
     """
 
     port: int = 0
@@ -40,6 +41,7 @@ class Server:
     slow_seconds: float = 0.3
     logins: list[str] = field(default_factory=list)
     secure: list[bool] = field(default_factory=list)
+    pipelining: bool = True
 
     def to(self, address: str) -> list[EmailMessage]:
         """The mails that one recipient got, parsed, oldest first."""
@@ -53,7 +55,8 @@ class Server:
     async def handle_EHLO(self, server: SMTP, session: Any, envelope: Any, hostname: str, responses: list[str]) -> Any:
         self.connections += 1
         session.host_name = hostname
-        return responses
+        more = ["250-PIPELINING"] if self.pipelining else []
+        return [*responses[:-1], *more, responses[-1]]
 
     async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:
         local = address.partition("@")[0]
