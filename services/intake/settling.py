@@ -11,7 +11,7 @@ from shared.spine.unit import Unit, Work
 
 from . import accounting, classify, commands, identity, letters_in
 from .admission import Admission
-from .answers import Answers
+from .answers import Answers, senders
 from .commands import Said
 from .entry import Entry
 from .mail import Mail
@@ -139,7 +139,7 @@ class Settling:
             entry = letters_in.entry(one.arrival, one.mail, kind, one.content_id, self._received(one))
             entry.quiet = not answers.may(one.mail)
             begun.append(entry)
-        await self._answered(unit, answers)
+        await store.answered(unit.tx, answers.answered, unit.now)
         await self.admission.admit(unit, begun)
 
     async def _go_on(self, unit: Unit, judged: Sequence[_Judged]) -> None:
@@ -157,19 +157,14 @@ class Settling:
                 case.version += 1
                 unit.add(case.complaint_id, one.content_id, effects)
                 changed[case.complaint_id] = case
-        await self._answered(unit, answers)
+        await store.answered(unit.tx, answers.answered, unit.now)
         if changed:
             await self.work.store.save(unit.tx, list(changed.values()))
 
     @staticmethod
     async def _answers(unit: Unit, judged: Sequence[_Judged]) -> Answers:
-        """What machines of ours answered to these senders; those who are machines themselves get nothing."""
-        senders = {j.mail.sender for j in judged if j.mail.sender and not j.mail.machine}
-        return Answers(await store.answers(unit.tx, senders), unit.now)
-
-    @staticmethod
-    async def _answered(unit: Unit, answers: Answers) -> None:
-        await store.answered(unit.tx, {sender: answers.given[sender] for sender in sorted(answers.changed)})
+        """When machines of ours answered these senders; those who are machines themselves get nothing."""
+        return Answers(await store.answers(unit.tx, senders(j.mail for j in judged)), unit.now)
 
     async def _later(self, unit: Unit, one: _Judged, case: Case, answers: Answers) -> list[Effect]:
         mail, outcome = one.mail, one.verdict.outcome
@@ -189,7 +184,7 @@ class Settling:
             file_names={f.id: f.name for f in files},
             thread=letters_in.thread(mail),
             answers_letter=one.verdict.about.letter_id if one.verdict.about else None,
-            quiet=outcome == "chase" and not answers.may(mail, chase=True),
+            quiet=outcome == "chase" and not answers.may(mail),
         )
         command = commands.chase if outcome == "chase" else commands.message
         if one.verdict.unsolved and case.stage in ("resolved", "closed"):

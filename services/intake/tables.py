@@ -146,14 +146,22 @@ mailbox = Table(
     Column("waiting", BigInteger, nullable=False),
     Column("compared_at", _time),
 )
-# When the address behind a SHA-256 last got an automatic answer to a mail, and a sketch of what each one answered, for
-# two days: so that two machines do not write to each other.
+# When the address behind a SHA-256 got an automatic answer to a mail, for two days: so that two machines do not write
+# to each other. `told` is a list of lists that begin with a time (seconds): earlier versions kept more beside it.
 answered = Table(
     "answered",
     metadata,
     Column("sender", LargeBinary, primary_key=True),
     Column("at", _time, nullable=False),
     Column("told", JSONB, nullable=False),
+)
+# How often the contact behind a reference was guessed, and from an address, under keyed hashes; see attempts.py.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("who", LargeBinary, primary_key=True),
+    Column("since", _time, nullable=False),
+    Column("tries", Integer, nullable=False),
 )
 # What a mail says, by Message-ID and decoded content: the unique row that makes the second one a duplicate.
 mail_content = Table(

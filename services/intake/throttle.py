@@ -1,4 +1,8 @@
-"""At most so many tries in so many seconds, per name. Held in memory: each replica counts for itself."""
+"""At most so many tries in so many seconds, per name. Held in memory: each replica counts for itself.
+
+For limits that spare a replica (posts of a channel, forms of an address). What protects customers' data is counted for
+all replicas: attempts.py.
+"""
 
 import time
 from collections import OrderedDict

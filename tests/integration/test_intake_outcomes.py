@@ -1,6 +1,7 @@
 """Every outcome of the contract is met by a real mail; machines are not answered twice; threads do not leak."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -81,53 +82,70 @@ async def quiet(intake: Intake) -> list[bool]:
     return [bool(body.get("quiet")) for kind, body in await intake.events() if kind in heard]
 
 
+def real_words() -> list[str]:
+    """What real customers complained of, and Chinese ones from our own pens."""
+    lines = [line for name in ("cfpb", "zh") for line in Path(f"samples/{name}.jsonl").read_text().splitlines()]
+    return [words for line in lines if (words := json.loads(line)["body"].get("text"))]
+
+
+SUBJECTS = ("Re: AM {}", "Order {}", "紧急：{}", "Complaint no. {}", "FW: {}", "{}")
+
+
 @pytest.mark.timeout(900 if FULL else 120)
-async def test_a_flood_of_one_senders_mails_is_kept_whole_and_gets_one_automatic_answer(intake: Intake) -> None:
+@pytest.mark.parametrize("tags", [False, True], ids=["one address", "a tag in each address"])
+async def test_a_flood_of_one_robots_mails_is_kept_whole_and_gets_one_automatic_answer(
+    intake: Intake, tags: bool
+) -> None:
+    """Each mail has another subject and the words of another real complaint, and no header gives the robot away."""
+    texts = real_words()
     slots = asyncio.Semaphore(32)
 
     async def one(n: int) -> None:
-        words = f"Your request {n} is being processed. This mailbox is not read."
+        words = f"{texts[n % len(texts)][:1500]}\n{texts[n * 7 % len(texts)][:200]} {n}"
+        sender = f"desk+{n}@robot.example" if tags else "desk@robot.example"
         async with slots:
-            assert (
-                await intake.mail(mail(words, sender="desk@robot.example", subject=f"Re: AM {n}"))
-            ).status_code == 201
+            sent = mail(words, sender=sender, subject=SUBJECTS[n % len(SUBJECTS)].format(n))
+            assert (await intake.mail(sent)).status_code == 201
 
-    await asyncio.gather(*(one(n) for n in range(FLOOD)))
+    flood = FLOOD // 10 if tags else FLOOD
+    await asyncio.gather(*(one(n) for n in range(flood)))
     told = await quiet(intake)
-    assert (len(told), told.count(False)) == (FLOOD, 1)
+    assert (len(told), told.count(False)) == (flood, 1)
     await a_day_later(intake)
-    await one(FLOOD)
+    await one(flood)
     assert (await quiet(intake)).count(False) == 2
 
 
 async def a_day_later(intake: Intake) -> None:
     """As if the automatic answers had gone out a day earlier."""
-    day = "(SELECT jsonb_agg(jsonb_set(one, '{0}', to_jsonb((one->>0)::float - 90000))) "
-    await intake.rows(f"UPDATE answered SET told = {day} FROM jsonb_array_elements(told) AS one) RETURNING 1")
+    await intake.rows("UPDATE answered SET told = jsonb_build_array(jsonb_build_array((told#>>'{0,0}')::float - 90000))"
+                      " RETURNING 1")  # fmt: skip
 
 
 MATTERS = (
     ("Broken kettle", "The kettle that I bought on Monday does not heat any more. I want my money back."),
     ("Rude driver", "Your courier shouted at my mother yesterday and threw the box over the fence."),
     ("Wrong invoice", "Order 4711 was charged twice on this month's statement."),
-    ("No signal", "Since the storm there is no telephone in our whole street, and nobody answers the hotline."),
 )
 
 
-async def test_a_second_matter_of_one_person_is_answered_too_and_the_same_one_is_not(intake: Intake) -> None:
-    for subject, words in MATTERS[:2]:
-        await outcome(intake, mail(words, subject=subject))
-    assert await quiet(intake) == [False, False]
-    await outcome(intake, mail(f"{MATTERS[1][1]} It is a disgrace!", subject="Rude driver"))
-    await outcome(intake, mail(MATTERS[2][1], subject="Re: Your message"))
-    await outcome(intake, mail(MATTERS[2][1], subject="Wrong", more="In-Reply-To: <elsewhere@example.com>\r\n"))
-    assert await quiet(intake) == [False, False, True, True, True], "alike, or an answer to something"
-    for subject, words in MATTERS[2:]:
-        await outcome(intake, mail(words, subject=subject))
-    assert (await quiet(intake))[5:] == [False, True], "three in a day, whatever they say"
+async def test_a_persons_second_matter_waits_for_a_person_and_stands_on_the_page_of_the_first(intake: Intake) -> None:
+    _, *later = [await outcome(intake, mail(words, subject=subject)) for subject, words in MATTERS]
+    assert await quiet(intake) == [False, True, True]
+    foreign = await outcome(intake, mail("Your shop is dirty, I complain.", sender="eve@example.com"))
+    links = [body["tracking_url"] for kind, body in await intake.events() if kind == "complaint.received.v1"]
+    shown = (await intake.client.get(path_of(links[0]))).text
+    assert "What else you sent that day" in shown
+    assert [one["reference"] in shown for one in (*later, foreign)] == [True, True, False]
+    assert "?t=" not in shown.partition(later[0]["reference"])[2][:20], "the other pages ask for the address"
+    assert "What else you sent" not in (await intake.client.get(path_of(links[3]))).text
     await a_day_later(intake)
     await outcome(intake, mail("It broke again, the kettle.", subject="Broken kettle"))
     assert (await quiet(intake))[-1] is False
+
+
+def path_of(link: str) -> str:
+    return "/" + link.partition("//")[2].partition("/")[2]
 
 
 async def test_two_mails_of_one_sender_at_once_are_answered_once(intake: Intake) -> None:

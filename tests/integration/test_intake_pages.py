@@ -145,6 +145,28 @@ async def test_guessing_is_slowed_down(intake: Intake) -> None:
     assert last.headers["retry-after"] == "600"
 
 
+async def test_guesses_are_counted_for_all_replicas_together_and_nobodys_name_is_kept(
+    database: Callable[..., Database],
+) -> None:
+    own = database()
+    async with running(own) as one, running(own) as other:
+        kept = (await one.post(complaint())).json()
+        track = f"/track/{kept['reference']}"
+        codes = [
+            (await replica.client.post(track, data={"contact": f"{n}@example.com"})).status_code
+            for n in range(6)
+            for replica in (one, other)
+        ]
+        assert codes == [403] * 10 + [429] * 2
+        right = await other.client.post(track, data={"contact": "ada@example.com"})
+        assert right.status_code == 429, "also for who would be right now"
+        [row] = await one.rows("SELECT count(*) AS n, max(tries) AS most, max(length(who)) AS long FROM attempt")
+        assert (row.n, row.most, row.long) == (2, 13, 16)
+        await one.rows("UPDATE attempt SET since = since - interval '11 minutes' RETURNING 1")
+        right = await other.client.post(track, data={"contact": "ada@example.com"})
+        assert right.status_code == 303
+
+
 async def test_a_link_opens_its_own_complaint_until_it_expires(intake: Intake) -> None:
     one = (await intake.post(complaint())).json()
     two = (await intake.post(complaint(), channel="other")).json()

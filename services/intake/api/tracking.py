@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.intake import identity, reference, timeline
+from services.intake.answers import PAUSE
+from services.intake.attempts import Attempts
 from services.intake.commands import COMMANDS, NEEDS_TEXT, Said, possible
 from services.intake.entry import own_words
 from services.intake.model import Case
 from services.intake.store import cases, entries
 from services.intake.store.cases import Lock
-from services.intake.throttle import Throttle
 from shared.base.errors import Conflict, NotFound, Problem
 from shared.base.pages import HEADERS, moment
 from shared.base.security import public
@@ -38,8 +39,7 @@ class TrackingPages:
 
     def __init__(self, site: Site) -> None:
         self.site, self.desk = site, site.desk
-        self.attempts = Throttle(limit=10, seconds=600)
-        self.callers = Throttle(limit=200, seconds=600)  # one address may be a whole company, or our own proxy
+        self.attempts = Attempts(self.desk.work.db, self.desk.settings.token_key.get_secret_value())
 
     async def find(self, request: Request) -> Response:
         """Ask for the reference, then go on as if it stood in the address."""
@@ -65,7 +65,7 @@ class TrackingPages:
         """
         sent, started = await self.site.read(request), time.monotonic()
         tried = reference.parse(given) or given
-        if not (self.attempts.allow(tried) and self.callers.allow(address(request))):
+        if not await self.attempts.allow(tried, address(request)):
             raise Problem(429, "Too many requests", "Please try again in ten minutes.", headers={"Retry-After": "600"})
         lock = await self._lock(given)
         if self._opens(lock, sent.fields.get("contact", "")):
@@ -174,6 +174,7 @@ class TrackingPages:
             letters = await cases.letters_of(tx, case.complaint_id)
             body = await cases.body_of(tx, case.complaint_id)
             files = await entries.attachments_of(tx, case.complaint_id)
+            also_sent = await cases.also_sent(tx, case.complaint_id, PAUSE)
         assert case.origin
         lang = self.site.language(request)
         welcome = request.query_params.get("welcome")
@@ -187,6 +188,7 @@ class TrackingPages:
             "paper": self.desk.paper.there,
             "words": own_words(body or "{}"),
             "files": files,
+            "also_sent": also_sent,
             "letters": {str(letter.letter_id): letter for letter in letters},
             "answer": next(
                 (letter for letter in reversed(letters) if letter.kind in ("resolution", "final") and letter.text), None

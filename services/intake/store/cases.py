@@ -26,6 +26,14 @@ _LOCK = sql.Statement(
     "coalesce(CAST(t.document->>'link_edition' AS int), 0) AS edition FROM (SELECT CAST(:reference AS text) AS it) r "
     "LEFT JOIN complaint c ON c.reference = r.it LEFT JOIN tracking t ON t.complaint_id = c.complaint_id"
 )
+# A machine answers a sender once a day: what came from the same address while that answer counted, for its page.
+# Who speaks for a customer has no business with what else the customer wrote.
+_ALSO_SENT = sql.Statement(
+    "SELECT o.reference, o.received_at FROM complaint c JOIN complaint o ON o.customer_id = c.customer_id "
+    "AND o.came_by = 'mail' AND o.email = c.email AND o.created_at > c.created_at "
+    "AND o.created_at < c.created_at + CAST(:pause AS interval) "
+    "WHERE c.complaint_id = :id AND c.came_by = 'mail' AND c.represented_by IS NULL ORDER BY o.created_at LIMIT 20"
+)
 _BY_REFERENCE = select(t.complaint.c.complaint_id)
 
 
@@ -80,6 +88,12 @@ async def letters_of(tx: AsyncConnection, complaint_id: UUID) -> list[Letter]:
         select(*columns).where(t.letter.c.complaint_id == complaint_id).order_by(t.letter.c.sent_at)
     )
     return [Letter(**row._mapping) for row in rows]
+
+
+async def also_sent(tx: AsyncConnection, complaint_id: UUID, pause: timedelta) -> list[tuple[str, datetime]]:
+    """Reference and time of what the same address mailed within `pause` after this complaint, at most twenty."""
+    rows = await _ALSO_SENT.rows(tx, {"id": complaint_id, "pause": pause})
+    return [(row.reference, row.received_at) for row in rows]
 
 
 async def body_of(tx: AsyncConnection, complaint_id: UUID) -> str | None:

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import tables as t
-from services.intake.answers import Given
 from services.intake.classify import Known
 from shared.base import sql
 
@@ -67,8 +66,7 @@ _ANSWERS = text(
     "ORDER BY sender ON CONFLICT (sender) DO UPDATE SET at = a.at RETURNING a.sender, a.told"
 )
 _ANSWERED = text(
-    "UPDATE answered a SET at = now(), told = u.told "
-    "FROM unnest(CAST(:senders AS bytea[]), CAST(:told AS jsonb[])) AS u(sender, told) WHERE a.sender = u.sender"
+    "UPDATE answered SET at = now(), told = CAST(:told AS jsonb) WHERE sender = ANY(CAST(:senders AS bytea[]))"
 )
 _FORGET = text("DELETE FROM answered WHERE at < now() - CAST(:pause AS interval) * 2")
 
@@ -196,30 +194,28 @@ async def claim(
     return ours, {row.content_id: Claim(row.raw_id, row.complaint_id) for row in found}
 
 
-async def answers(tx: AsyncConnection, senders: Collection[str]) -> dict[str, list[Given]]:
-    """The automatic answers that these addresses had, each address locked until the end of the transaction."""
+async def answers(tx: AsyncConnection, senders: Collection[str]) -> dict[str, datetime | None]:
+    """When these senders had their last automatic answer, each sender locked until the end of the transaction."""
     digests = {_digest(sender): sender for sender in senders}
     if not digests:
         return {}
     rows = await tx.execute(_ANSWERS, {"senders": list(digests)})
-    return {digests[bytes(row.sender)]: [_given(one) for one in row.told] for row in rows}
+    return {digests[bytes(row.sender)]: _last(row.told) for row in rows}
 
 
-async def answered(tx: AsyncConnection, given: Mapping[str, Sequence[Given]]) -> None:
-    """Write down which answers these addresses have had."""
-    if given:
-        told = [[[one.at.timestamp(), *sorted(one.words)] for one in each] for each in given.values()]
-        await tx.execute(
-            _ANSWERED, {"senders": [_digest(s) for s in given], "told": [sql.to_json(each) for each in told]}
-        )
+async def answered(tx: AsyncConnection, senders: Collection[str], at: datetime) -> None:
+    """Write down who gets an automatic answer now."""
+    if senders:
+        told = sql.to_json([[at.timestamp()]])
+        await tx.execute(_ANSWERED, {"senders": [_digest(sender) for sender in sorted(senders)], "told": told})
 
 
 def _digest(sender: str) -> bytes:
     return hashlib.sha256(sender.encode()).digest()
 
 
-def _given(told: list[float]) -> Given:
-    return Given(datetime.fromtimestamp(told[0], UTC), frozenset(int(word) for word in told[1:]))
+def _last(told: list[list[float]]) -> datetime | None:
+    return datetime.fromtimestamp(max(one[0] for one in told), UTC) if told else None
 
 
 async def forget_answered(tx: AsyncConnection, pause: timedelta) -> None:

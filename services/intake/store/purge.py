@@ -59,6 +59,8 @@ _ALONE = {
     "AND x.class <> 'erased') LIMIT :n FOR UPDATE SKIP LOCKED))",
     "contacts": "DELETE FROM contact WHERE (kind, value) IN (SELECT kind, value FROM contact k WHERE NOT EXISTS "
     "(SELECT 1 FROM customer c WHERE c.customer_id = k.customer_id) LIMIT :n)",
+    "attempts": "DELETE FROM attempt WHERE who = ANY(ARRAY(SELECT who FROM attempt WHERE "
+    "since < now() - interval '1 day' LIMIT :n FOR UPDATE SKIP LOCKED))",
     "webhooks": "DELETE FROM webhook WHERE id = ANY(ARRAY(SELECT id FROM webhook WHERE "
     "settled_at < now() - interval '30 days' AND NOT legal_hold LIMIT :n FOR UPDATE SKIP LOCKED))",
 }
