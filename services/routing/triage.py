@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import islice
 from typing import Any, cast
 
 import yaml
@@ -25,6 +26,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]+")
 _LATIN = re.compile(r"[A-Za-z]+")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _SPACE = re.compile(r"\s+")
+_FEW = 4  # words or Chinese characters: fewer do not tell a language
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,10 @@ def load_rules() -> Rules:
 
 def language_of(text: str, otherwise: Language | None) -> tuple[Language, str]:
     """The language of a text by its script, and how that was decided. A Chinese character weighs as much as a word."""
-    han = sum(len(run) for run in _HAN.findall(text))
-    latin = len(_LATIN.findall(text))
-    if han + latin < 4:
+    han = 0 if text.isascii() else sum(map(len, _HAN.findall(text)))
+    # Without Chinese it is enough to know whether there are a few words.
+    latin = len(_LATIN.findall(text)) if han else sum(1 for _ in islice(_LATIN.finditer(text), _FEW))
+    if han + latin < _FEW:
         return otherwise or "en", "language:channel" if otherwise else "language:default"
     return ("zh" if han >= latin else "en"), "language:script"
 
@@ -171,7 +174,7 @@ class Triage:
     def _hits(self, text: str) -> list[Hit]:
         lowered = text.lower()
         hits: list[Hit] = []
-        if _HAN.search(text):
+        if not text.isascii() and _HAN.search(text):
             hits.extend(self._rules.index["zh"].find(text, lowered))
         if _LATIN.search(text):
             hits.extend(self._rules.index["en"].find(text, lowered))
