@@ -85,12 +85,15 @@ class ComplaintIn(Body):
 
 
 class Accepted(BaseModel):
-    """The answer to a complaint that is kept. `pin` stands here only when the customer gave no contact."""
+    """The answer to a complaint that is kept. `pin` stands here only when the customer gave no contact.
+
+    `tracking_url` opens the page in the customer's name: channels and services have it, people who work here do not.
+    """
 
     complaint_id: UUID
     reference: str
     status: Literal["received"] = "received"
-    tracking_url: str
+    tracking_url: str | None = None
     pin: str | None = None
 
 

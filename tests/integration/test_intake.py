@@ -105,6 +105,20 @@ def complaint(**more: Any) -> dict[str, Any]:
             "text": "The parcel never came.", **more}  # fmt: skip
 
 
+async def test_the_customers_link_is_for_the_customers_channel_and_for_nobody_who_works_here(intake: Intake) -> None:
+    kept = (await intake.post(complaint())).json()
+    path = f"/v1/complaints/{kept['complaint_id']}"
+    assert "/track/" in (await intake.client.get(path, headers=intake.bearer())).json()["tracking_url"]
+    roles: tuple[Role, ...] = ("handler", "lead", "manager", "auditor", "quality", "ops")
+    for role in roles:
+        shown = await intake.client.get(path, headers=intake.staff(role))
+        assert (shown.status_code, "/track/" in shown.text) == (200, False)
+        assert shown.json()["reference"] == kept["reference"]
+    for role in roles[:3]:
+        said = await intake.client.post("/v1/complaints", json=complaint(), headers=intake.staff(role))
+        assert (said.status_code, "/track/" in said.text) == (201, False)
+
+
 async def test_a_complaint_is_kept_and_said_once(intake: Intake) -> None:
     first = await intake.post(complaint(), "k1")
     again = await intake.post(complaint(), "k1")

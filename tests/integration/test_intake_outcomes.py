@@ -13,6 +13,7 @@ from services.intake import classify
 from tests.integration.test_intake import Intake, complaint, running
 from tests.support.scale import FULL
 from tests.support.servers import Database
+from tests.support.spines import eventually
 
 SAMPLES = Path("samples/emails")
 FLOOD = 20_000 if FULL else 300
@@ -105,14 +106,19 @@ async def test_a_flood_of_one_robots_mails_is_kept_whole_and_gets_one_automatic_
         sender = f"desk+{n}@robot.example" if tags else "desk@robot.example"
         async with slots:
             sent = mail(words, sender=sender, subject=SUBJECTS[n % len(SUBJECTS)].format(n))
-            assert (await intake.mail(sent)).status_code == 201
+            assert (await intake.mail(sent)).status_code in (201, 202), "202: on a busy machine the outcome comes later"
+
+    async def decided() -> bool:
+        return not (await intake.rows("SELECT 1 FROM mail WHERE outcome IS NULL LIMIT 1"))
 
     flood = FLOOD // 10 if tags else FLOOD
     await asyncio.gather(*(one(n) for n in range(flood)))
+    await eventually(decided, seconds=120)
     told = await quiet(intake)
     assert (len(told), told.count(False)) == (flood, 1)
     await a_day_later(intake)
     await one(flood)
+    await eventually(decided, seconds=120)
     assert (await quiet(intake)).count(False) == 2
 
 

@@ -29,6 +29,8 @@ from . import Desk
 from .bodies import expects, files, idempotency_key, json_body, parse, stored, wrong
 
 log = structlog.get_logger()
+# Who may have the link that opens a page in the customer's name: the channel that the customer uses, and our services.
+LINK_ROLES = ("channel", "service")
 SKEW, OLD = timedelta(minutes=1), timedelta(days=2)
 
 
@@ -100,8 +102,9 @@ def route(desk: Desk) -> Route:
             "complaint_id": str(entry.id),
             "reference": answer.reference,
             "status": "received",
-            "tracking_url": desk.links.url(answer.reference, answer.created_at),
         }
+        if who.role in LINK_ROLES:
+            body["tracking_url"] = desk.links.url(answer.reference, answer.created_at)
         if answer.anonymous:
             body["pin"] = desk.links.pin(entry.id)
         if not answer.replayed:
@@ -201,10 +204,11 @@ def router(desk: Desk) -> APIRouter:
     @allow("channel", "handler", "lead", "manager", "auditor", "quality", "ops", "service", scope="complaints")
     async def get_complaint(request: Request, complaint_id: UUID) -> dict[str, Any]:
         """Where the complaint stands; `promised` is empty until the first dates have come."""
-        case = await _theirs(desk, complaint_id, caller(request))
+        who = caller(request)
+        case = await _theirs(desk, complaint_id, who)
         async with desk.work.db.read() as tx:
             letters = await cases.letters_of(tx, complaint_id)
-        return shown(case, letters, desk.links)
+        return shown(case, letters, desk.links if who.role in LINK_ROLES else None)
 
     @api.get("/v1/complaints/{complaint_id}/text")
     @allow("handler", "lead", "manager", "auditor", "quality", "service")
@@ -255,8 +259,8 @@ async def _theirs(desk: Desk, complaint_id: UUID, who: Caller) -> Case:
     return case
 
 
-def shown(case: Case, letters: list[Any], links: Links) -> dict[str, Any]:
-    """A complaint as the API shows it."""
+def shown(case: Case, letters: list[Any], links: Links | None) -> dict[str, Any]:
+    """A complaint as the API shows it. `links` only for who may have the customer's own."""
     origin = case.origin
     assert origin
     handler = case.handler
@@ -269,7 +273,7 @@ def shown(case: Case, letters: list[Any], links: Links) -> dict[str, Any]:
         "status_text": dict(zip(("zh", "en"), timeline.STAGES[case.stage], strict=True)),
         "open": case.open,
         "received_at": origin.received_at,
-        "tracking_url": links.url(origin.reference, datetime.now(UTC), case.link_edition),
+        **({"tracking_url": links.url(origin.reference, datetime.now(UTC), case.link_edition)} if links else {}),
         "handler": {"name": handler.name, "role_title": handler.role_title, "contact": handler.contact}
         if handler
         else None,

@@ -1,9 +1,11 @@
 """Letters of the ledger, and promises."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,6 +29,8 @@ DECIDERS: tuple[Role, ...] = ("handler", "lead", "manager", "approver")
 APPROVERS: tuple[Role, ...] = ("lead", "manager", "approver")
 LEADS = frozenset(APPROVERS)
 _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}, "description": "The letter"}}
+# What opens the customer's page in the name of the customer: who works here reads the letter without it.
+_PAGE_KEY = re.compile(r"(/track/[A-Z0-9-]{1,40})\?t=[0-9a-z]+\.[0-9a-f]+")
 _DECIDED = ("approval", "approved_by", "approval_reason", "amended")
 
 
@@ -148,8 +152,11 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
 
     @routes.get("/letters/{letter_id}.pdf", response_class=Response, responses=_PDF)
     @allow(*STAFF)
-    async def paper(letter_id: UUID) -> Response:
-        """One letter for post or for the file, as it was written: A4, fonts embedded."""
+    async def paper(letter_id: UUID, request: Request) -> Response:
+        """One letter for post or for the file, as it was written: A4, fonts embedded.
+
+        What does not go by post is printed for the file, without the link that is the customer's own.
+        """
         async with spine.db.read() as tx:
             row = await reading.letter(tx, letter_id)
         if row is None:
@@ -157,7 +164,9 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
         if not row.text:
             raise Conflict("The letter is not written yet.", state=row.state)
         try:
-            content = await asyncio.to_thread(print_letter, row)
+            whole = row.channel == "post" or caller(request).role == "service"
+            text = row.text if whole else without_page_key(row.text)
+            content = await asyncio.to_thread(print_letter, SimpleNamespace(**{**row._mapping, "text": text}))
         except NoFont as error:
             raise Problem(503, "Service unavailable", str(error)) from None
         name = f"{row.reference}-{row.kind}.pdf"
@@ -232,4 +241,9 @@ def router(spine: Spine[Matter], reading: Reading, debts: Debts, print_letter: C
 def shown_letter(row: Any) -> LetterOut:
     """A row of the ledger as it is shown."""
     about = {name: row.inputs[name] for name in _DECIDED if row.inputs.get(name)}
-    return LetterOut.model_validate({**row._mapping, **about})
+    return LetterOut.model_validate({**row._mapping, **about, "text": without_page_key(row.text)})
+
+
+def without_page_key(text: str) -> str:
+    """The words of a letter with the address of the customer's page, which asks who one is, instead of the link."""
+    return _PAGE_KEY.sub(r"\1", text)
