@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 from .letter import Commitment, CommitmentKind, Kind, Letter, MissingField, Paragraph, Part, Sentence
@@ -35,72 +36,121 @@ class Scope:
         )
 
 
-@dataclass(slots=True)
-class _Writer:
-    language: Language
-    today: date
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence that is said, in the variant that was chosen. `scope` is an item's; None: the letter's own."""
 
-    def paragraph(self, spec: ParagraphSpec, scope: Scope) -> list[Paragraph]:
-        scopes = [scope.inner(item) for item in scope.items.get(spec.each, [])] if spec.each else [scope]
-        out = []
-        for one in scopes:
-            for choice in spec.choices:
-                if choice.yes <= one.flags and not choice.no & one.flags:
-                    sentences = [s for sentence in choice.say for s in self.sentence(sentence, one)]
-                    if sentences:
-                        out.append(Paragraph(tuple(sentences), self.joined(sentences)))
-                    break
-        return out
+    spec: SentenceSpec
+    variant: Variant
+    scope: Scope | None
+    promise: bool = True
 
-    def sentence(self, spec: SentenceSpec, scope: Scope) -> list[Sentence]:
-        if not spec.each:
-            return self.said(spec, scope)
-        items = scope.items.get(spec.each, [])
-        if not items and not spec.optional:
-            raise MissingField(f"{scope.path}{spec.each}s")
-        out = []
-        for n, item in enumerate(items):
-            inner = scope.inner(item)
-            inner.flags = inner.flags - {"first"} | ({"first"} if n == 0 else set())
-            out += self.said(spec, inner)
-        return out
 
-    def said(self, spec: SentenceSpec, scope: Scope) -> list[Sentence]:
-        if not (spec.yes <= scope.flags) or spec.no & scope.flags:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a letter says under some conditions with some data on record: all its variants, chosen."""
+
+    greeting: Variant
+    body: tuple[tuple[Told, ...], ...]
+    subject: Variant
+
+
+PLANS = 2000  # kept per language
+
+
+def plan(kind: Kind, language: Language, scope: Scope) -> Plan:
+    """Choose the variants. Conditions and the names of data decide, so what was chosen once is kept.
+
+    Raises MissingField naming the first datum that is needed and absent.
+    """
+    lists = frozenset(name for name, items in scope.items.items() if items)
+    key = (kind, frozenset(scope.flags), frozenset(scope.data), lists)
+    found: Plan | None = language.plans.get(key)
+    if found:
+        return found
+    spec = language.letters[kind]
+    # The last greeting needs no name: it is for those of whom we do not know who they are.
+    greeting = line(language.greetings[-1:] if spec.unnamed else language.greetings, scope)
+    body = tuple(sentences for part in spec.body for sentences in _paragraphs(part, scope))
+    made = Plan(greeting, body, line(spec.subject, scope))
+    if all(told.scope is None for sentences in body for told in sentences):
+        if len(language.plans) >= PLANS:
+            language.plans.clear()
+        language.plans[key] = made
+    return made
+
+
+def _paragraphs(spec: ParagraphSpec, scope: Scope) -> list[tuple[Told, ...]]:
+    items = [scope.inner(item) for item in scope.items.get(spec.each, [])] if spec.each else None
+    out = []
+    for one in [scope] if items is None else items:
+        for choice in spec.choices:
+            if choice.yes <= one.flags and not choice.no & one.flags:
+                told = tuple(t for s in choice.say for t in _sentences(s, one, one if items is not None else None))
+                if told:
+                    out.append(told)
+                break
+    return out
+
+
+def _sentences(spec: SentenceSpec, scope: Scope, item: Scope | None) -> list[Told]:
+    if not spec.each:
+        return _said(spec, scope, item)
+    items = scope.items.get(spec.each, [])
+    if not items and not spec.optional:
+        raise MissingField(f"{scope.path}{spec.each}s")
+    out = []
+    for n, one in enumerate(items):
+        inner = scope.inner(one)
+        inner.flags = inner.flags - {"first"} | ({"first"} if n == 0 else set())
+        out += _said(spec, inner, inner)
+    return out
+
+
+def _said(spec: SentenceSpec, scope: Scope, item: Scope | None) -> list[Told]:
+    if not (spec.yes <= scope.flags) or spec.no & scope.flags:
+        return []
+    variant, lacking = first_fit(spec.say, scope.flags, scope.data)
+    if variant is None:
+        if spec.optional:
             return []
-        variant, lacking = first_fit(spec.say, scope.flags, scope.data)
-        if variant is None:
-            if spec.optional:
-                return []
-            name = lacking[0] if lacking else spec.name
-            raise MissingField(scope.path + FIELDS.get(name, name))
-        out = [self.made(spec, variant, scope)]
-        extra, _ = first_fit(spec.then, scope.flags, scope.data) if spec.then else (None, [])
-        if extra:
-            out.append(self.made(spec, extra, scope, promise=False))
-        return out
+        name = lacking[0] if lacking else spec.name
+        raise MissingField(scope.path + FIELDS.get(name, name))
+    extra, _ = first_fit(spec.then, scope.flags, scope.data) if spec.then else (None, [])
+    told = [Told(spec, variant, item)]
+    return [*told, Told(spec, extra, item, promise=False)] if extra else told
 
-    def made(self, spec: SentenceSpec, variant: Variant, scope: Scope, *, promise: bool = True) -> Sentence:
-        text = self.language.render(variant, scope.data, self.today)
-        promises = (_commitment(spec.promise, scope, text),) if spec.promise and promise else ()
-        slots = {name: scope.data[name] for name in variant.names}
-        return Sentence(spec.part, text, slots, scope.issue, spec.decides, spec.verbatim, promises)
 
-    def joined(self, sentences: list[Sentence]) -> str:
-        ends = self.language.raw["ends"]
-        texts = [s.text for s in sentences]
-        if ends["pause"]:
-            for n in range(len(sentences) - 1):
-                pair = {sentences[n].part, sentences[n + 1].part}
-                if pair in ({"remedy"}, {"call_to_action"}) and _exactly_two(sentences, sentences[n].part, 80):
-                    texts[n] = texts[n].removesuffix(ends["stop"]) + ends["pause"]
-        return str(self.language.raw["join"]["sentences"]).join(texts)
+def line(variants: tuple[Variant, ...], scope: Scope) -> Variant:
+    """The first of these lines that can be said. Raises MissingField naming what the likeliest one lacks."""
+    variant, lacking = first_fit(variants, scope.flags, scope.data)
+    if variant is None:
+        raise MissingField(FIELDS.get(lacking[0], lacking[0]) if lacking else "signatory")
+    return variant
 
-    def line(self, variants: tuple[Variant, ...], scope: Scope) -> str:
-        variant, lacking = first_fit(variants, scope.flags, scope.data)
-        if variant is None:
-            raise MissingField(FIELDS.get(lacking[0], lacking[0]) if lacking else "signatory")
-        return self.language.render(variant, scope.data, self.today)
+
+def _paragraph(told: tuple[Told, ...], scope: Scope, language: Language, today: date) -> Paragraph:
+    sentences = []
+    for one in told:
+        data = (one.scope or scope).data
+        spec, variant = one.spec, one.variant
+        text = language.render(variant, data, today)
+        promises = (_commitment(spec.promise, data, text),) if spec.promise and one.promise else ()
+        slots = {name: data[name] for name in variant.names}
+        issue = (one.scope or scope).issue
+        sentences.append(Sentence(spec.part, text, slots, issue, spec.decides, spec.verbatim, promises))
+    return Paragraph(tuple(sentences), _joined(sentences, language))
+
+
+def _joined(sentences: list[Sentence], language: Language) -> str:
+    ends = language.raw["ends"]
+    texts = [s.text for s in sentences]
+    if ends["pause"]:
+        for n, (one, after) in enumerate(pairwise(sentences)):
+            listed = one.part == after.part and one.part in ("remedy", "call_to_action")
+            if listed and _exactly_two(sentences, one.part, 80):
+                texts[n] = texts[n].removesuffix(ends["stop"]) + ends["pause"]
+    return str(language.raw["join"]["sentences"]).join(texts)
 
 
 def _exactly_two(sentences: list[Sentence], part: Part, longest: int) -> bool:
@@ -111,16 +161,16 @@ def _exactly_two(sentences: list[Sentence], part: Part, longest: int) -> bool:
 _COMMITMENTS: dict[str, CommitmentKind] = {"remedy": "remedy", "update": "update", "callback": "callback"}
 
 
-def _commitment(promise: tuple[str, str], scope: Scope, text: str) -> Commitment:
+def _commitment(promise: tuple[str, str], data: Mapping[str, Any], text: str) -> Commitment:
     kind, due = promise
-    value = scope.data[due]
-    money: Money | None = scope.data.get("amount") if kind == "remedy" else None
-    exact = scope.data.get(f"{due}_exact", value)
+    value = data[due]
+    money: Money | None = data.get("amount") if kind == "remedy" else None
+    exact = data.get(f"{due}_exact", value)
     return Commitment(
         kind=_COMMITMENTS.get(kind, "date"),
         due=exact.isoformat() if isinstance(exact, datetime | date) else str(exact),
         what=text,
-        remedy_id=scope.data.get("remedy_id"),
+        remedy_id=data.get("remedy_id"),
         amount=str(money.amount) if money else None,
         currency=money.currency if money else None,
     )
@@ -130,10 +180,8 @@ def compose(kind: Kind, language: Language, scope: Scope, today: date) -> Letter
     """The letter of this kind from these data. Raises MissingField naming the first datum that is needed and absent."""
     spec = language.letters[kind]
     scope.data["today"] = today
-    writer = _Writer(language, today)
-    # The last greeting needs no name: it is for those of whom we do not know who they are.
-    greeting = writer.line(language.greetings[-1:] if spec.unnamed else language.greetings, scope)
-    paragraphs = [p for part in spec.body for p in writer.paragraph(part, scope)]
+    chosen = plan(kind, language, scope)
+    paragraphs = tuple([_paragraph(told, scope, language, today) for told in chosen.body])
     contact = scope.data.get("handler_contact" if spec.sign == "handler" else "house_contact")
     if contact and any(contact in p.text for p in paragraphs):
         scope.flags.add("contact_shown")
@@ -141,10 +189,10 @@ def compose(kind: Kind, language: Language, scope: Scope, today: date) -> Letter
         kind=kind,
         language=language.code,
         date=today,
-        subject=writer.line(spec.subject, scope),
-        greeting=greeting,
-        paragraphs=tuple(paragraphs),
-        signatory=writer.line(language.signatures[spec.sign], scope),
+        subject=language.render(chosen.subject, scope.data, today),
+        greeting=language.render(chosen.greeting, scope.data, today),
+        paragraphs=paragraphs,
+        signatory=language.render(line(language.signatures[spec.sign], scope), scope.data, today),
         template_version=language.version,
     )
 

@@ -22,6 +22,8 @@ CJK = re.compile(r"[㐀-鿿]")
 SANE_YEARS = range(1970, 2200)
 LONG_DAYS = 14  # after which a letter thanks for the waiting
 ANSWER_CLOCKS = ("decision", "final_response", "reopened")
+# Data in the house's own words, beside how each channel is spoken of: no customer and no handler wrote them.
+_OURS = ("wanted", "last_matter", "house_name", "house_contact", "reference", "tracking_url")
 
 
 def local(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -37,6 +39,8 @@ class Context:
         self.house = policy.house.get(language.code) or policy.house[policy.default_language]
         self.zone = ZoneInfo(self.house.timezone)
         self.calendar = builtin().get(self.house.calendar)
+        spoken = {name for words in language.raw["channels"].values() for name in words}
+        self.ours = frozenset({*spoken, *_OURS})
 
     def today(self, now: datetime) -> date:
         """The letter's date: the day in the customer's time."""

@@ -1,11 +1,14 @@
 """A letter as a mail: plain text and clean HTML, assembled by hand because EmailMessage costs ten times as much."""
 
 import re
-from base64 import b64encode, encodebytes
+from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from html import escape
+from time import time
 
 _SAFE_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 _ATOMS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
@@ -51,14 +54,13 @@ def word(text: str) -> str:
     text = " ".join(text.split())
     if text.isascii() and text.isprintable() and "=?" not in text:
         return text
-    words, chunk = [], b""
-    for character in text:
-        piece = character.encode("utf-8", "replace")
-        if len(chunk) + len(piece) > 42:
-            words.append(chunk)
-            chunk = b""
-        chunk += piece
-    words.append(chunk)
+    octets, words, start = text.encode("utf-8", "replace"), [], 0
+    while start < len(octets):
+        end = min(start + 42, len(octets))
+        while end < len(octets) and octets[end] & 0xC0 == 0x80:  # never within a character
+            end -= 1
+        words.append(octets[start:end])
+        start = end
     return "\r\n ".join(f"=?utf-8?b?{b64encode(w).decode()}?=" for w in words)
 
 
@@ -87,24 +89,29 @@ def _recipient(name: str | None, address: str) -> str:
 
 def html(text: str, subject: str, html_lang: str, *, large: bool = False) -> str:
     """The letter as a page without anything from elsewhere: paragraphs, and its own link if there is one."""
-    paragraphs = []
-    for block in text.strip().split("\n\n"):
-        shown = _URL.sub(lambda m: f'<a href="{m[0]}">{m[0]}</a>', escape(block, quote=True)).replace("\n", "<br>\n")
-        paragraphs.append(f"<p>{shown}</p>")
-    body = "\n".join(paragraphs)
+    shown = escape(text.strip(), quote=True)
+    if "http" in shown:
+        shown = _URL.sub(r'<a href="\g<0>">\g<0></a>', shown)
+    body = "</p>\n<p>".join([block.replace("\n", "<br>\n") for block in shown.split("\n\n")])
     return (
         f'<!doctype html>\n<html lang="{html_lang}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(subject)}</title></head>\n'
-        f'<body style="{_LARGE if large else _STYLE};overflow-wrap:anywhere">\n{body}\n</body></html>\n'
+        f'<body style="{_LARGE if large else _STYLE};overflow-wrap:anywhere">\n<p>{body}</p>\n</body></html>\n'
     )
 
 
 def _part(kind: str, text: str) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
-    if text.isascii() and all(len(line) <= 900 for line in lines):
+    if text.isascii() and len(max(lines, key=len)) <= 900:
         return f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n" + "\r\n".join(lines)
-    encoded = encodebytes(text.encode("utf-8", "replace")).decode().replace("\n", "\r\n")
-    return f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}"
+    encoded = b2a_base64(text.encode("utf-8", "replace"), newline=False).decode()
+    wrapped = "\r\n".join([encoded[n : n + 76] for n in range(0, len(encoded), 76)])
+    return f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{wrapped}\r\n"
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def build(mail: Mail) -> bytes:
@@ -116,7 +123,7 @@ def build(mail: Mail) -> bytes:
         f"To: {_recipient(mail.name, mail.address)}",
         f"Reply-To: {mail.reply_to}",
         f"Subject: {folded(word(mail.subject))}",
-        f"Date: {formatdate(usegmt=True)}",
+        f"Date: {_date(int(time()))}",
         f"Message-ID: {mail.message_id}",
     ]
     if thread:

@@ -69,14 +69,19 @@ def of_address(row: LetterRow, facts: Facts, policy: Policy) -> CaseData:
     house = policy.house.get(facts.language)
     held = {"order_ref": facts.order_ref, "name": facts.person.name, "email": facts.person.email}
     ours = [facts.reference, facts.tracking_url, house.contact if house else None, *_given(row)]
-    reached = [facts.person.email, facts.person.phone]
-    reached += [facts.wish.postal_address, facts.wish.chat] if facts.wish else []
     return case_data(
         inputs.decision(row), inputs.staff(row) or facts.handler,
         known=[facts.order_ref, facts.product, facts.person.email, *ours],
         holds=[name for name, value in held.items() if value], recipient=row.address,
-        contacts=frozenset(filter(None, reached)) if row.address else None,
+        contacts=contacts(facts) if row.address else None,
     )  # fmt: skip
+
+
+def contacts(facts: Facts) -> frozenset[str]:
+    """Where this letter's recipient can be reached, as far as it is on record."""
+    reached = [facts.person.email, facts.person.phone]
+    reached += [facts.wish.postal_address, facts.wish.chat] if facts.wish else []
+    return frozenset(filter(None, reached))
 
 
 def known_facts(base: CaseData, language: str, text: str) -> CaseData:

@@ -101,6 +101,7 @@ class Language:
     letters: Mapping[str, LetterSpec]
     sentences: Mapping[str, SentenceSpec]
     short: Mapping[str, tuple[Variant, ...]] = field(default_factory=dict)
+    plans: dict[Any, Any] = field(default_factory=dict)  # what letters say under which conditions, once chosen
     _days: dict[tuple[date, str, bool], str] = field(default_factory=dict)
 
     def render(self, variant: Variant, data: Mapping[str, Any], today: date) -> str:

@@ -81,10 +81,15 @@ class Writer:
     def check(self, letter: Letter, row: LetterRow, facts: Facts) -> list[str]:
         """Ids of the rules that stop this letter; empty when it may go out."""
         if letter.kind not in FREE:
-            return self.linter.slots(letter, record.of_address(row, facts, self.policy))
+            known = not row.address or row.address in record.contacts(facts)
+            ours = self._contexts[facts.language].ours
+            return self.linter.slots(letter, ours=ours, known=known, allowed=lambda: self._allowed(row, facts))
         report = self.linter.letter(letter, self.case(row, facts))
         stopping = {f.rule for f in report.findings if f.level in ("error", "warn")}
         return sorted(stopping) if report.gate == "block" else []
+
+    def _allowed(self, row: LetterRow, facts: Facts) -> frozenset[str]:
+        return record.of_address(row, facts, self.policy).allowed
 
     def case(self, row: LetterRow, facts: Facts) -> CaseData:
         """What the rules compare this letter with."""

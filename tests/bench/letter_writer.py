@@ -99,11 +99,12 @@ async def _owe(spine: Spine[Matter], store: Store, notifier: Notifier, ids: Sequ
     """One event each makes the acknowledgement due, in one transaction as the consumer's."""
     due = datetime.now().astimezone() + timedelta(days=5)
     told = correspondence.clocks(decision=due, next_update=due - timedelta(days=2))
+    decide = notifier.table()[type(told)]
     async with spine.work.unit(ids) as unit:
         matters = await store.load(unit.tx, ids)
         for id_ in ids:
             event: Event[Any] = Event(uuid4(), id_, told, unit.now, 3, "bench")
-            unit.add(id_, event.id, list(notifier.table()[type(told)](matters[id_], event, unit.now)))
+            unit.add(id_, event.id, list(decide(matters[id_], event, unit.now)))
         await store.save(unit.tx, list(matters.values()))
 
 
@@ -153,7 +154,8 @@ def _rendered(writer: Writer, facts: Facts, kind: Any, outcome: str, to: str = "
 
 
 def costs() -> dict[str, float]:
-    """CPU milliseconds to compose, lint and render one letter, the mean over both languages."""
+    """CPU milliseconds to compose, lint and render one letter, the mean over both languages, as the service runs."""
+    collect_rarely()
     writer = app.read_data(settings({}))
     found = {}
     for kind, outcome in (("acknowledgement", "dated"), ("resolution", "partly")):

@@ -1,14 +1,14 @@
 """Applying the rules to a letter, and whether it may go out."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..letter import Letter
 from .compare import COMPARED
 from .measure import MEASURED
-from .pii import find
+from .pii import seen
 from .reading import CaseData, Doc, Span, read_letter, read_text
 from .rules import Level, Matrix, Rule, Words, matrix, rules, vocabulary
 from .structure import STRUCTURE, Place, place
@@ -126,19 +126,30 @@ class Linter:
             for at in sorted(set(places))
         ]
 
-    def slots(self, letter: Letter, case: CaseData = NOTHING) -> list[str]:
+    def slots(
+        self, letter: Letter, *, ours: Container[str], known: bool, allowed: Callable[[], frozenset[str]]
+    ) -> list[str]:
         """The rules that the data in a template of fixed words can break: ids of those that fired.
 
-        The template's own words passed all rules when it was loaded.
+        The template's own words passed all rules when it was loaded, and data by the names in `ours` are words of the
+        house; so greeting, signature and the sentences with somebody's own words are read. `known`: whether the
+        address is on record; `allowed`: what may stand in the letter (asked only when something stands there).
         """
+        values, said = [letter.greeting], [letter.greeting, letter.signatory]
+        for paragraph in letter.paragraphs:
+            for sentence in paragraph.sentences:
+                own = [v for n, v in sentence.slots.items() if isinstance(v, str) and n not in ours]
+                if own:
+                    values += own
+                    said.append(sentence.text)
         fired = []
-        values = [v for s in letter.sentences for v in s.slots.values() if isinstance(v, str)]
-        data = "\n".join([letter.greeting, *values])
+        data = "\n".join(values)
         if any(p.search(data) for p in vocabulary(letter.language).words["D9"].match):
             fired.append("D9")
-        if next(find(letter.text, case.allowed), None):
+        found = [value for _, value in seen("\n".join(said))]
+        if found and not allowed().issuperset(found):
             fired.append("G5")
-        if case.contacts is not None and case.recipient not in case.contacts:
+        if not known:
             fired.append("G11")
         return fired
 

@@ -51,20 +51,21 @@ def is_id_zh(text: str) -> bool:
 
 def find(text: str, allowed: frozenset[str]) -> Iterator[tuple[int, int]]:
     """Places of personal data in clear, as (start, end)."""
-    if not _ANY.search(text):
-        return
-    for match in _CARD.finditer(text):
-        digits = normal(match[0])
-        if digits not in allowed and is_card(digits):
-            yield match.span()
-    for match in _ID_ZH.finditer(text):
-        named = "身份证" in text[max(0, match.start() - 8) : match.start()]
-        if normal(match[0]) not in allowed and (named or is_id_zh(match[0])):
-            yield match.span()
-    for sign, pattern in (("1", _MOBILE_ZH), ("+", _ABROAD), ("@", _MAIL), ("", _PLATE)):
-        for match in pattern.finditer(text) if sign in text else ():
-            if normal(match[0]) not in allowed:
-                yield match.span()
-    for match in _PASSPORT.finditer(text):
-        if normal(match[1]) not in allowed:
-            yield match.span(1)
+    return (place for place, value in seen(text) if value not in allowed)
+
+
+def seen(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Places of what looks like personal data, each with its value as `normal` writes it."""
+    if _ANY.search(text):
+        for match in _CARD.finditer(text):
+            if is_card(digits := normal(match[0])):
+                yield match.span(), digits
+        for match in _ID_ZH.finditer(text):
+            named = "身份证" in text[max(0, match.start() - 8) : match.start()]
+            if named or is_id_zh(match[0]):
+                yield match.span(), normal(match[0])
+        for sign, pattern in (("1", _MOBILE_ZH), ("+", _ABROAD), ("@", _MAIL), ("", _PLATE)):
+            for match in pattern.finditer(text) if sign in text else ():
+                yield match.span(), normal(match[0])
+        for match in _PASSPORT.finditer(text):
+            yield match.span(1), normal(match[1])
