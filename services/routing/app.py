@@ -14,6 +14,7 @@ from .api import attachments, routers
 from .api.base import Desk
 from .cause_model import CauseModel
 from .handlers import Ending, Offers, event_handlers, timer_handler
+from .intake import Intake
 from .live import Hub
 from .news import NewsRoom
 from .notifier import Notifier
@@ -57,13 +58,14 @@ def build(settings: Settings) -> Service:
         rounds.wake()
         news.staff_changed()
 
-    notifier = Notifier(settings.notifier_url)
+    notifier, intake = Notifier(settings.notifier_url), Intake(settings.intake_url)
     accounts = Accounts(spine.db, settings.token_key.get_secret_value(), settings.session_hours)
-    desk = Desk(spine, store, policy, offers, Ending(policy), wake, settings, accounts, news, notifier)
+    desk = Desk(spine, store, policy, offers, Ending(policy), wake, settings, accounts, news, notifier, intake)
     auth = Authenticator(*settings.token_keys, confirm=accounts.confirm)
 
     async def closed() -> None:
         await notifier.close()
+        await intake.close()
         await spine.closed()
 
     return Service(
@@ -74,7 +76,7 @@ def build(settings: Settings) -> Service:
             routers(desk),
             auth=auth,
             ready=spine.ready,
-            larger_bodies={attachments.PATH: attachments.LIMIT},
+            larger_bodies=dict.fromkeys(attachments.PATHS, attachments.LIMIT),
             desk_url=settings.desk_url or "",
         ),
         loops=[

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -31,13 +31,16 @@ README = """This is the file of case {reference}, as it stood on {at}.
 
 case.html         to read: what was said, decided and promised, in order
 case.json         the same for programs
-letters/          the letters that were sent, as text
-attachments/      files; their contents are as they were sent, so look at them before you give them away
+letters/          the letters that were sent, as text; as the PDF that the customer has where nobody else is named in it
+attachments/      files that our people added
+customer/         files that the customer sent
 manifest.json     every file with its size and SHA-256
 
 People other than the customer stand here as [name], [phone] and [e-mail], our own people by their role. Names are found
-by rules, so read the file before it leaves the house. Remarks for colleagues are left out.
-"""
+by rules, so read the file before it leaves the house. Remarks for colleagues are left out. Pictures and documents are
+as they were sent, in plain text third parties are taken out: look at them before you give them away.
+{missing}"""
+MISSING = "\nNot in here, because they could not be fetched or are too large: {names}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,24 @@ class Parts:
     offers: Sequence[Mapping[str, Any]]
     explanation: Mapping[str, Any]
     attachments: Sequence[Attached] = ()
+    sent: Sequence[Attached] = ()  # by the customer
+    papers: Mapping[str, bytes] = field(default_factory=dict)  # letter id → its PDF
+    missing: Sequence[str] = ()  # names of files that could not be fetched
 
 
-def document(parts: Parts, roles: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
-    """The file as one document without third parties. `roles`: staff id → role; `names`: staff id → name."""
+def redactor_for(parts: Parts, roles: Mapping[str, str], names: Mapping[str, str]) -> Redactor:
+    """Knows who the customer is, who our people are, and who was asked for their word."""
     customer = parts.case["customer"]
-    redactor = Redactor(
+    return Redactor(
         customer=customer["name"], phones=[customer["phone"]], emails=[customer["email"]],
         roles={name: roles[i] for i, name in names.items()},
         known=[e["data"]["on_behalf_of"] for e in parts.history if e["kind"] == "authority_asked"],
     )  # fmt: skip
+
+
+def document(parts: Parts, roles: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+    """The file as one document without third parties. `roles`: staff id → role; `names`: staff id → name."""
+    customer, redactor = parts.case["customer"], redactor_for(parts, roles, names)
     history = [_entry(e, roles) for e in parts.history if e["kind"] not in INTERNAL]
     for text in texts(history):
         redactor.learn(text)
@@ -81,22 +92,52 @@ def document(parts: Parts, roles: Mapping[str, str], names: Mapping[str, str]) -
         "history": [{**redactor.document(e), "kind": e["kind"]} for e in history],
         "offers": [{**o, "handler_id": roles.get(o["handler_id"], "handler")} for o in parts.offers],
         "explanation": redactor.document({k: v for k, v in parts.explanation.items() if k != "candidates"}),
-        "attachments": [
-            {"name": redactor.text(a.name), "media_type": a.media_type, "size": len(a.content)}
-            for a in parts.attachments
-        ],
+        "attachments": [_listed(a, redactor) for a in parts.attachments],
+        "sent": [_listed(a, redactor) for a in parts.sent],
+        "missing": [redactor.text(name) for name in parts.missing],
     }
+
+
+def _listed(file: Attached, redactor: Redactor) -> dict[str, Any]:
+    return {"name": redactor.text(file.name), "media_type": file.media_type, "size": len(file.content)}
+
+
+def without_third_parties(parts: Parts, roles: Mapping[str, str], names: Mapping[str, str]) -> Parts:
+    """The parts whose bytes may go out: PDFs of letters that name nobody who stands elsewhere in the case, plain text
+    with third parties taken out."""
+    redactor = redactor_for(parts, roles, names)
+    for entry in parts.history:
+        if entry["kind"] != "letter_sent":
+            redactor.document(entry["data"])
+    letters = {e["data"]["letter_id"]: e["data"] for e in parts.history if e["kind"] == "letter_sent"}
+    clean = {
+        letter_id: paper
+        for letter_id, paper in parts.papers.items()
+        if not redactor.mentions(f"{letters[letter_id].get('subject')}\n{letters[letter_id].get('text')}")
+    }
+    ours, theirs = ([_plain(file, redactor) for file in files] for files in (parts.attachments, parts.sent))
+    return replace(parts, papers=clean, attachments=ours, sent=theirs)
+
+
+def _plain(file: Attached, redactor: Redactor) -> Attached:
+    if not file.media_type.startswith("text/plain"):
+        return file
+    try:
+        return replace(file, content=redactor.text(file.content.decode()).encode())
+    except UnicodeDecodeError:
+        return file
 
 
 def archive(parts: Parts, redacted: Mapping[str, Any], at: datetime) -> bytes:
     """The ZIP of a document that `document` made. The same case at the same time gives the same bytes."""
     reference = redacted["case"]["reference"]
     content = {
-        "README.txt": README.format(reference=reference, at=f"{at:%Y-%m-%d %H:%M} UTC").encode(),
+        "README.txt": _readme(reference, at, redacted["missing"]).encode(),
         "case.html": _page().render(said=SAID, words=_WORDS, at=at, **redacted).encode(),
         "case.json": json.dumps(redacted, ensure_ascii=False, indent=1, default=str).encode(),
-        **dict(_letters(redacted["history"])),
-        **dict(_attachments(parts.attachments, redacted["attachments"])),
+        **dict(_letters(redacted["history"], parts.papers)),
+        **dict(_attachments("attachments", parts.attachments, redacted["attachments"])),
+        **dict(_attachments("customer", parts.sent, redacted["sent"])),
     }
     manifest = [
         {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in content.items()
@@ -109,17 +150,26 @@ def archive(parts: Parts, redacted: Mapping[str, Any], at: datetime) -> bytes:
     return made.getvalue()
 
 
-def _letters(history: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, bytes]]:
+def _readme(reference: str, at: datetime, missing: Sequence[str]) -> str:
+    left_out = MISSING.format(names=", ".join(missing)) if missing else ""
+    return README.format(reference=reference, at=f"{at:%Y-%m-%d %H:%M} UTC", missing=left_out)
+
+
+def _letters(history: Iterable[Mapping[str, Any]], papers: Mapping[str, bytes]) -> Iterable[tuple[str, bytes]]:
     sent = [e for e in history if e["kind"] == "letter_sent"]
     for n, entry in enumerate(sent, 1):
         data = entry["data"]
-        text = f"{data.get('subject', '')}\n\n{data.get('text', '')}"
-        yield f"letters/{n:02}-{data['letter']}-{entry['at']:%Y-%m-%d}.txt", text.encode()
+        name = f"letters/{n:02}-{data['letter']}-{entry['at']:%Y-%m-%d}"
+        yield f"{name}.txt", f"{data.get('subject', '')}\n\n{data.get('text', '')}".encode()
+        if (paper := papers.get(data["letter_id"])) is not None:
+            yield f"{name}.pdf", paper
 
 
-def _attachments(files_: Sequence[Attached], named: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, bytes]]:
+def _attachments(
+    folder: str, files_: Sequence[Attached], named: Sequence[Mapping[str, Any]]
+) -> Iterable[tuple[str, bytes]]:
     for n, (file, shown) in enumerate(zip(files_, named, strict=True), 1):
-        yield f"attachments/{n:02}-{shown['name']}", file.content
+        yield f"{folder}/{n:02}-{shown['name'].replace('/', '_')}", file.content
 
 
 def _entry(entry: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]:

@@ -249,6 +249,10 @@ class Words:
             values["outcome"] = self.t(str(values["outcome"]))
         return self._of(HISTORY, kind).format_map(_Blank(values)).strip(" :：,，")
 
+    def size(self, count: int) -> str:
+        """A file's size as people say it."""
+        return f"{count / 1_000_000:.1f} MB" if count >= 1_000_000 else f"{max(1, round(count / 1000))} kB"
+
     def length(self, seconds: float) -> str:
         """A length of time, rounded as people say it."""
         minutes = int(abs(seconds)) // 60

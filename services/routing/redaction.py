@@ -118,6 +118,7 @@ class Redactor:
         self._emails = {plain(e) for e in self.emails if e}
         self._own = {plain(w) for w in re.split(r"[\s·]+", self.customer) if w} | {plain(self.customer)}
         self.names: set[str] = {n for n in self.known if n and not self._is_own(n)}
+        self._reached: set[str] = set()  # numbers and addresses that were taken out
 
     def learn(self, text: str) -> None:
         """Remember who is named in a text, so that they are taken out of every other one as well."""
@@ -144,7 +145,7 @@ class Redactor:
         for name, role in sorted(self.roles.items(), key=lambda pair: -len(pair[0])):
             if not self._is_own(name):
                 text = _replaced(text, name, f"[{role}]")
-        text = _EMAIL.sub(lambda m: m[0] if plain(m[0]) in self._emails else EMAIL, text)
+        text = _EMAIL.sub(lambda m: m[0] if plain(m[0]) in self._emails else self._taken(m[0], EMAIL), text)
         text = _PHONE.sub(
             lambda m: m[0] if _CODE.search(text, max(0, m.start() - 40), m.start()) else self._phone(m[0]), text
         )
@@ -158,7 +159,17 @@ class Redactor:
         if not _is_phone(written) or any(_same(digits, own) for own in self._phones):
             return written
         tail = re.search(r"\s*$", written)
+        self._taken(written.strip(), PHONE)
         return PHONE + (tail[0] if tail else "")
+
+    def _taken(self, written: str, by: str) -> str:
+        self._reached.add(written)
+        return by
+
+    def mentions(self, text: str) -> bool:
+        """Whether somebody who was taken out of other texts is named in this one."""
+        named = (name for name in self.names if name not in self.roles)
+        return any(reached in text for reached in self._reached) or any(_replaced(text, n, "") != text for n in named)
 
     def document(self, value: Any) -> Any:
         """The same for every text in a document; its keys, numbers and times stay."""

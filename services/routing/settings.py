@@ -32,6 +32,9 @@ class Settings(ServiceSettings):
     notifier_url: str | None = Field(
         None, description="Where the notifier answers: the desk shows letters, previews and proposals from there"
     )
+    intake_url: str | None = Field(
+        None, description="Where intake answers: the files that customers sent are fetched from there"
+    )
     desk_connections: int = Field(200, ge=1, description="Open desks that one replica tells of changes")
 
     @model_validator(mode="after")

@@ -121,7 +121,7 @@ def expected() -> set[tuple[str, str, int, str]]:
     found = {("ingress", "intake", 8000, "TCP"), ("office", "routing", 8000, "TCP")}
     # The promise page shows escalation's policy; desk and tracking page show the notifier's letters.
     found |= {("notifier", "mail", 587, "TCP"), ("intake", "escalation", 8000, "TCP")}
-    found |= {("routing", "notifier", 8000, "TCP"), ("intake", "notifier", 8000, "TCP")}
+    found |= {("routing", "notifier", 8000, "TCP"), ("intake", "notifier", 8000, "TCP"), ("routing", "intake", 8000, "TCP")}
     found |= {("escalation", "pager", 443, "TCP")}
     found |= {("intake", "webhooks", 443, "TCP"), ("notifier", "webhooks", 443, "TCP")}
     found.add(("routing", "identity provider", 443, "TCP"))
@@ -153,7 +153,7 @@ def test_without_named_peers_only_the_port_is_held() -> None:
     assert ("notifier", "internet", 587, "TCP") in possible
     assert ("migrate", "internet", 9092, "TCP") not in possible
     assert ("topics", "internet", 5432, "TCP") not in possible
-    assert {a for a, b, _, _ in possible if b == "intake"} == {"test", "prometheus"}
+    assert {a for a, b, _, _ in possible if b == "intake"} == {"test", "prometheus", "routing"}
 
 
 def test_pager_and_webhooks_are_reached_only_when_they_are_switched_on() -> None:

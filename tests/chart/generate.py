@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 # Settings that the chart fills from values of their own, and those that make no sense in a Deployment.
 MANAGED = {
     "database_url", "deployment_id", "kafka_bootstrap", "token_key", "token_key_before", "public_url", "http_host",
-    "desk_url", "routing_url", "notifier_url", "oidc_client_secret", "http_port", "escalation_url",
+    "desk_url", "routing_url", "notifier_url", "intake_url", "oidc_client_secret", "http_port", "escalation_url",
     "kafka_security", "kafka_sasl_mechanism", "kafka_username", "kafka_password", "kafka_ca", "kafka_certificate",
     "kafka_key", "log_format", "log_level", "work_pool", "api_pool", "topic", "topic_partitions", "shutdown_grace",
     "smtp_url", "mailboxes", "lmtp_host", "lmtp_port", "routing_policy", "notifier_policy", "escalation_packs",

@@ -25,7 +25,7 @@ from ..store import attachments
 from .base import READERS, WORKERS, Desk, expected, tagged
 from .cases import read_case
 
-PATH = "/v1/cases/*/attachments"
+PATHS = ("/v1/cases/*/attachments", "/desk/cases/*/attachments")
 LIMIT = MOST_BYTES + 1_000_000  # the files together, and what a form needs around them
 _REFUSED = {
     "empty": "This file is empty.",
@@ -55,20 +55,13 @@ _FORM: dict[str, Any] = {
 def router(desk: Desk) -> APIRouter:
     """The routes of a case's files."""
     routes = APIRouter(prefix="/v1/cases/{complaint_id}/attachments", tags=["work"])
-    drawing = asyncio.Semaphore(1)  # pictures are decoded one at a time: each may take a lot of memory
 
     @routes.post("", summary="Add files", openapi_extra=_FORM)
     @allow(*WORKERS)
     async def add(request: Request, response: Response, complaint_id: UUID) -> list[dict[str, Any]]:
         """At most 10 files, 25 MB together, as `multipart/form-data`. The type is what the bytes are; pictures are
         written anew without what hides in them; programs are refused. A file that the case has is not added twice."""
-        actor = await desk.actor(request)
-        files, version = await _read(request, drawing)
-
-        def act(case: Case, now: datetime) -> Iterable[Effect]:
-            return [effect for file in files for effect in commands.attach(case, file, actor, now)]
-
-        case = await desk.command(complaint_id, act, expected=expected(request, version))
+        case = await take_in(desk, request, complaint_id)
         response.headers.update(tagged(case))
         async with desk.spine.db.read() as tx:
             return await attachments.listed(tx, complaint_id)
@@ -90,13 +83,29 @@ def router(desk: Desk) -> APIRouter:
             found = await attachments.content(tx, complaint_id, attachment_id)
         if found is None:
             raise NotFound("attachment")
-        headers = {
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(found.content, media_type=found.media_type, headers=headers)
+        return download(found.name, found.media_type, found.content)
 
     return routes
+
+
+def download(name: str, media_type: str, content: bytes) -> Response:
+    """A file to keep, never a page of ours."""
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=media_type, headers=headers)
+
+
+async def take_in(desk: Desk, request: Request, complaint_id: UUID) -> Case:
+    """The files of a form join the case. Raises Problem for files that are not taken, and when the case has changed."""
+    actor = await desk.actor(request)
+    files, version = await _read(request, desk.drawing)
+
+    def act(case: Case, now: datetime) -> Iterable[Effect]:
+        return [effect for file in files for effect in commands.attach(case, file, actor, now)]
+
+    return await desk.command(complaint_id, act, expected=expected(request, version))
 
 
 async def _read(request: Request, drawing: asyncio.Semaphore) -> tuple[list[Upload], int | None]:

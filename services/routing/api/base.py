@@ -1,8 +1,9 @@
 """What the routes share: the composed parts, who acts, and how a command reaches a case."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from shared.spine.spine import Spine
 from ..accounts import Accounts
 from ..handlers import Ending, Offers
 from ..handlers.flow import Actor, Unchanged
+from ..intake import Intake
 from ..model import Case, Handler, Presence
 from ..news import NewsRoom
 from ..notifier import Notifier
@@ -44,6 +46,8 @@ class Desk:
     accounts: Accounts
     news: NewsRoom
     notifier: Notifier
+    intake: Intake
+    drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # pictures, one at a time
 
     async def actor(self, request: Request) -> Actor:
         """Who acts, with their entry in the staff list."""

@@ -1,5 +1,6 @@
 """The desk: home, offers, presence. Its pages post the same commands as the API and work without JavaScript."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +15,36 @@ from shared.base.security import allow, public
 from ..finding import TooShort
 from ..handlers.flow import Actor
 from ..store import views
-from . import desk_case, desk_decide, desk_letters, desk_live, desk_team, deskforms, deskviews
+from . import desk_bulk, desk_case, desk_decide, desk_files, desk_letters, desk_live, desk_team, deskforms, deskviews
 from .base import WORKERS, Desk
 from .deskbase import Screen, asset, to
 
 
-async def home(screen: Screen, request: Request, actor: Actor, *, message: str | None = None) -> Response:
-    """My work, offers, the queue, and what a lead sees besides. `message`: what was refused."""
+async def home(
+    screen: Screen, request: Request, *, message: str | None = None, lines: Sequence[str] = (), status: int = 200
+) -> Response:
+    """My work, offers, the queue, and what a lead sees besides. `message`: what was refused, `lines`: in detail."""
     desk, q = screen.desk, request.query_params.get("q", "").strip()[:200]
+    actor, words = await desk.actor(request), screen.words(request)
     since = desk.news.hub.position
     async with desk.spine.db.read() as tx:
         lists = await deskviews.lists(tx, actor)
         found = await _found(tx, q) if q else None
-    context: dict[str, Any] = {**lists, "q": q, "since": since, "message": message, "trouble": message is not None}
-    context["found"] = deskviews.shown(found) if found is not None else None
-    return screen.page(request, "home", actor, **context)
+    return screen.page(
+        request,
+        "home",
+        actor,
+        status,
+        here="/desk" if request.method == "POST" else None,
+        since=since,
+        q=q,
+        message=message or desk_bulk.done(request, words),
+        trouble=message is not None,
+        lines=lines,
+        bar=desk_bulk.bar(actor, lists["owners"], desk.policy.queues, words, "home"),
+        found=deskviews.shown(found) if found is not None else None,
+        **lists,
+    )
 
 
 async def _found(tx: AsyncConnection, q: str) -> list[dict[str, Any]]:
@@ -52,7 +68,7 @@ async def answer_offer(screen: Screen, request: Request, actor: Actor, offer_id:
         else:
             await desk.command(complaint_id, lambda c, now: offers.decline(c, offer_id, reason, actor, now))
     except Problem as refusal:
-        return await home(screen, request, actor, message=refusal.detail)
+        return await home(screen, request, message=refusal.detail)
     return to(f"/desk/cases/{complaint_id}" if name == "accept" else "/desk")
 
 
@@ -72,7 +88,7 @@ def router(screen: Screen) -> APIRouter:
     @public
     async def show_home(request: Request) -> Response:
         actor = await screen.actor(request)
-        return await home(screen, request, actor) if actor else screen.sign_in(request)
+        return await home(screen, request) if actor else screen.sign_in(request)
 
     @routes.post("/offers/{offer_id}/{name}")
     @allow(*WORKERS)
@@ -99,7 +115,9 @@ def routers(desk: Desk) -> list[APIRouter]:
         desk_live.router(desk),
         desk_letters.router(screen),
         desk_team.router(screen),
+        desk_bulk.router(screen, {"home": home, "team": desk_team.team}),
         desk_decide.router(screen),
+        desk_files.router(screen),
         desk_case.router(screen),
         router(screen),
     ]

@@ -15,7 +15,7 @@ from shared.base.security import allow, bearer, public
 from ..desk_words import Words
 from ..handlers import commands
 from ..handlers.flow import Actor
-from ..notifier import Unavailable
+from ..peer import Unavailable
 from ..store import desk as kept
 from ..store import people, views
 from . import cases, deskforms, deskviews

@@ -15,7 +15,7 @@ from .. import states
 from ..desk_words import Words
 from ..handlers.flow import Actor
 from ..model import Case
-from ..notifier import Unavailable
+from ..peer import Unavailable
 from ..store import desk as kept
 from ..store import views
 from . import desk_case, deskdecision, deskforms

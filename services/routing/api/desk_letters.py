@@ -10,7 +10,7 @@ from starlette.responses import Response
 from shared.base.errors import Problem
 from shared.base.security import allow, bearer
 
-from ..notifier import Unavailable
+from ..peer import Unavailable
 from . import desk_case, deskforms
 from .base import WORKERS
 from .deskbase import Screen, to

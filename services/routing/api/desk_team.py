@@ -1,6 +1,7 @@
 """What leads see: who waits for what, who is free, what is declined; and the week's complaints to read as they came."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from shared.base.security import allow, public
 from ..presence import absent
 from ..store import desk as kept
 from ..store import people
-from . import deskforms, deskviews
+from . import desk_bulk, deskforms, deskviews
 from .deskbase import Screen, to
 
 READ = 12  # complaints of a week: half an hour of reading
@@ -31,9 +32,11 @@ async def readers_only() -> None:
     """Carries who may read the sample."""
 
 
-async def team(screen: Screen, request: Request, *, message: str | None = None) -> Response:
+async def team(
+    screen: Screen, request: Request, *, message: str | None = None, lines: Sequence[str] = (), status: int = 200
+) -> Response:
     """Waiting by tier and skill, the oldest, who is free, what nobody can take, declines by cause."""
-    desk, now = screen.desk, datetime.now(UTC)
+    desk, now, words = screen.desk, datetime.now(UTC), screen.words(request)
     actor, since = await desk.actor(request), desk.news.hub.position
     async with desk.spine.db.read() as tx:
         staff = await people.everybody(tx)
@@ -49,7 +52,12 @@ async def team(screen: Screen, request: Request, *, message: str | None = None) 
         request,
         "team",
         actor,
-        message=message,
+        status,
+        here="/desk/team" if request.method == "POST" else None,
+        message=message or desk_bulk.done(request, words),
+        trouble=message is not None,
+        lines=lines,
+        bar=desk_bulk.bar(actor, {h.id: h.name for h in staff}, desk.policy.queues, words, "team"),
         since=since,
         staff=sorted(staff, key=lambda h: (bool(absent(h, now)), h.load >= h.capacity, h.name)),
         why_absent={h.id: absent(h, now) for h in staff},

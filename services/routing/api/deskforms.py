@@ -48,16 +48,21 @@ def own_site(request: Request) -> None:
 
 
 async def fields(request: Request) -> dict[str, str]:
-    """A form's fields. Raises Problem 403 for a form of another site, 415 or 400 for what no form of ours sends."""
+    """A form's fields by name. Raises as `pairs` does."""
+    return dict(await pairs(request))
+
+
+async def pairs(request: Request) -> list[tuple[str, str]]:
+    """A form's fields in order. Raises Problem 403 for another site's form, 415 or 400 for what is none of ours."""
     own_site(request)
     raw = (await request.body()).decode("utf-8", "replace")
     if raw and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Problem(415, "Unsupported media type", "Send the form.")
     try:
-        pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=600)
+        found = parse_qsl(raw, keep_blank_values=True, max_num_fields=600)
     except ValueError:
         raise Problem(400, "Bad request", "Too many fields.") from None
-    return {name: value.replace("\x00", "").replace("\r\n", "\n").strip() for name, value in pairs}
+    return [(name, value.replace("\x00", "").replace("\r\n", "\n").strip()) for name, value in found]
 
 
 def body(command: str, form: Fields) -> Command:

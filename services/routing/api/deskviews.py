@@ -24,7 +24,7 @@ INSIDE = ("note", "contact", "enquiry", "enquiry_answered")
 DANGER = 0  # a danger to life stands above every clock
 SOON = timedelta(hours=24)
 _MINE = (*states.ON_DESK, *states.PAUSED, "decided", "communicated", "resolved", "final")
-_EVERYBODYS = ("contact", "note", "call-lead", "reopen")
+_EVERYBODYS = ("contact", "note", "attachments", "call-lead", "reopen")
 _MOST_REFUSED = 4
 
 
@@ -92,7 +92,7 @@ def case(
         "routes": ROUTES,
         "next_clock": _next_clock(found),
         "talk": [_said(e, names, words) for e in history if e["kind"] in (*OURS, *THEIRS, *INSIDE)],
-        "files": [e for e in history if e["kind"] == "attachment"],
+        "files": _files(history),
         "history": [
             {
                 "at": e["at"],
@@ -105,6 +105,21 @@ def case(
         "offer_is_mine": found.offer is not None and found.offer.handler.id == actor.name,
         "in_a_week": (datetime.now(UTC) + timedelta(days=7)).date().isoformat(),
     }
+
+
+def sent_files(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The customer's own files, as `{id, name, media_type, size, at}`."""
+    said = [(e["at"], e["data"].get("files")) for e in history if e["kind"] in ("received", "customer_replied")]
+    return [{**file, "at": at} for at, files in said if isinstance(files, list) for file in files]
+
+
+def _files(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All files of a case in order; `theirs` are the customer's."""
+    ours = [
+        {**e["data"], "id": e["data"]["attachment_id"], "at": e["at"]} for e in history if e["kind"] == "attachment"
+    ]
+    theirs = [{**file, "theirs": True} for file in sent_files(history)]
+    return sorted([*ours, *theirs], key=lambda file: file["at"])
 
 
 def _next_clock(found: Case) -> Any:

@@ -25,7 +25,7 @@ from ..model import Case
 from ..policy import Closing
 from .decisions import reopen_case
 from .ending import NO_ANSWER_TIMER, Ending
-from .flow import SYSTEM, call_lead, end_offer, move, release, warn
+from .flow import SYSTEM, call_lead, end_offer, move, release, sent_files, warn
 
 Said = (
     CustomerReplied
@@ -42,7 +42,11 @@ Said = (
 def _said(case: Case, event: Event[Said], what: str) -> None:
     data = event.data
     person = data.personal.get(data.customer_id, Person())
-    case.note(data.received_at, what, "customer", channel=data.channel, subject=person.subject, text=person.text)
+    files = sent_files(data.attachments, person) if isinstance(data, CustomerReplied) else None
+    case.note(
+        data.received_at, what, "customer", channel=data.channel, subject=person.subject, text=person.text,
+        files=files or None,
+    )  # fmt: skip
 
 
 def _wants_answer(case: Case, at: datetime) -> None:

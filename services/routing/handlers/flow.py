@@ -1,14 +1,15 @@
 """Steps that several handlers share: moving the case, taking its owner away, telling the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from shared.base.errors import Problem
-from shared.events.common import Staff
+from shared.events.common import Attachment, Staff
 from shared.events.envelope import Payload
+from shared.events.intake import Person
 from shared.events.routing import FirstResponseGiven, OfferEnded
 from shared.spine.effects import Disarm, Effect, Emit
 
@@ -81,6 +82,14 @@ def tell(case: Case, payload: Payload, time: datetime | None = None) -> Iterator
     """An event, if it is a complaint: nobody follows the life of a question or of praise."""
     if case.is_complaint:
         yield Emit(payload, time)
+
+
+def sent_files(attachments: Sequence[Attachment], person: Person) -> list[dict[str, Any]]:
+    """Files that the customer sent, for the history: intake has their bytes."""
+    return [
+        {"id": str(a.id), "name": person.file_names.get(a.id, ""), "media_type": a.media_type, "size": a.size}
+        for a in attachments
+    ]
 
 
 def end_offer(

@@ -1,8 +1,9 @@
 """What begins a case: a complaint or another message is received, triaged and put into its queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintReceived, Customer, CustomerChanged, MessageReceived, Person
@@ -13,7 +14,7 @@ from ..model import Case
 from ..policy import Needed, Policy, demand
 from ..triage import Known, Triage, Triaged
 from . import care, probes
-from .flow import SYSTEM, call_lead, move
+from .flow import SYSTEM, call_lead, move, sent_files
 
 
 class Reception:
@@ -34,7 +35,7 @@ class Reception:
         case.order_ref, case.product, case.wanted = data.order_ref or "", data.product or "", data.wanted or ""
         words = "\n".join(p for p in (person.subject, person.text, person.expected, *person.issues) if p)
         known = Known(data.customer.language, len(person.issues), data.value_at_stake, data.customer.complaints_12m)
-        self._note_words(case, event.time, person, files=len(data.attachments))
+        self._note_words(case, event.time, person, sent_files(data.attachments, person))
         case.probe = data.probe
         found = self.triage(words, known)
         if case.probe == "pipeline":
@@ -56,7 +57,7 @@ class Reception:
         case.kind = data.kind
         _take_customer(case, data.customer, person)
         case.reference, case.channel, case.received_at = data.reference, data.channel, data.received_at
-        self._note_words(case, event.time, person, files=0)
+        self._note_words(case, event.time, person)
         case.severity, case.queue = "P4", self.policy.messages.queue
         case.skills = list(self.policy.messages.skills.items())
         case.probe = data.probe
@@ -116,7 +117,7 @@ class Reception:
         return demand(self.policy, cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
 
     @staticmethod
-    def _note_words(case: Case, at: datetime, person: Person, files: int) -> None:
+    def _note_words(case: Case, at: datetime, person: Person, files: Sequence[dict[str, Any]] = ()) -> None:
         case.note(
             at,
             "received",
@@ -127,7 +128,7 @@ class Reception:
             expected=person.expected,
             wanted=person.wanted,
             issues=list(person.issues),
-            files=files or None,
+            files=list(files) or None,
         )
 
 

@@ -1,16 +1,17 @@
 // The desk works without this file. With it pages stay fresh by server-sent events, clocks run, and keys do what is done most.
 (() => {
   const live = () => document.getElementById("live");
-  const typing = (node) => /^(INPUT|SELECT|TEXTAREA)$/.test(node?.tagName ?? "");
+  const typing = (node) => /^(INPUT|SELECT|TEXTAREA)$/.test(node?.tagName ?? "") && node.type !== "checkbox";
 
-  // What somebody is typing, or has opened, stays as it is when the page around it is looked at again.
+  // What somebody is typing, has opened or chosen stays as it is when the page around it is looked at again.
   const keep = window.Idiomorph?.defaults.callbacks;
   if (keep) {
-    keep.beforeNodeMorphed = (old) => !(old.matches?.("form[data-typed], .picker"));
+    keep.beforeNodeMorphed = (old) => !(old.matches?.("form[data-typed], .picker, [data-pick]:checked"));
     keep.beforeAttributeUpdated = (name, node) => !(name === "open" && /^(DETAILS|DIALOG)$/.test(node.tagName));
   }
   document.addEventListener("input", (event) => {
     const form = event.target.form;
+    if ("pick" in event.target.dataset) { chosen(); return; }
     if (form && live()?.contains(form)) form.dataset.typed = "";
   });
   document.addEventListener("submit", (event) => delete event.target.dataset.typed);
@@ -30,6 +31,7 @@
     } finally {
       looking = false;
       tick();
+      chosen();
       if (again) { again = false; look(); }
     }
   };
@@ -95,6 +97,19 @@
   };
   setInterval(tick, 1000);
 
+  // Many at once: the bar shows while a row is chosen, with the fields of its command.
+  const picks = () => [...document.querySelectorAll("[data-pick]")];
+  const chosen = () => {
+    const bar = document.getElementById("many");
+    if (!bar) return;
+    const cases = new Set(picks().filter((p) => p.checked).map((p) => p.value));
+    bar.classList.toggle("on", cases.size > 0);
+    document.getElementById("many-count").textContent = bar.dataset.chosen.replace("{}", cases.size);
+    const command = bar.elements.command.value;
+    bar.querySelectorAll("[data-for]").forEach((part) => part.classList.toggle("on", part.dataset.for.split(" ").includes(command)));
+  };
+  const choose = (on) => { picks().forEach((p) => { p.checked = on; }); chosen(); };
+
   // Keys.
   const rows = () => [...document.querySelectorAll("a[data-row]")].filter((a) => a.offsetParent);
   const step = (by) => {
@@ -112,6 +127,18 @@
     const target = go || document.querySelector(`[data-key="${key}"], [data-press="${key}"]`);
     if (event.key === "?") { document.getElementById("keys")?.showModal(); event.preventDefault(); return; }
     if (event.key === "j" || event.key === "k") { step(event.key === "j" ? 1 : -1); event.preventDefault(); return; }
+    if (event.key === "v" || event.key === "V") { // choose the row under the cursor, or all
+      const pick = document.activeElement?.closest("li")?.querySelector("[data-pick]");
+      if (event.key === "V") choose(picks().some((p) => !p.checked));
+      else if (pick) { pick.checked = !pick.checked; chosen(); }
+      event.preventDefault();
+      return;
+    }
+    if (event.key === "b" && document.querySelector("#many.on")) {
+      document.getElementById("many-command").focus();
+      event.preventDefault();
+      return;
+    }
     if (event.key === "e") { // give the row under the cursor to somebody
       const row = document.activeElement?.closest("li, article")?.querySelector("details.give");
       if (row) { row.open = true; row.querySelector("select")?.focus(); event.preventDefault(); }
@@ -133,8 +160,10 @@
     if (opener) document.getElementById(opener.dataset.open)?.showModal();
     const filler = event.target.closest("[data-fill]");
     if (filler) fill(filler);
+    const all = event.target.closest("[data-picks]");
+    if (all) choose(all.dataset.picks === "all");
   });
-  document.addEventListener("change", (event) => { if ("submit" in event.target.dataset) event.target.form.requestSubmit(); });
+  document.addEventListener("change", (event) => { if (event.target.form?.id === "many") chosen(); if ("submit" in event.target.dataset) event.target.form.requestSubmit(); });
 
   // A button that writes into fields: {"field": "value"}; what stands there already is only replaced when it is empty.
   const fill = (button) => {
@@ -148,4 +177,5 @@
   document.documentElement.classList.add("js");
   connect();
   tick();
+  chosen();
 })();

@@ -91,6 +91,12 @@ async def open_offers(tx: AsyncConnection, handler_id: str) -> list[dict[str, An
     return [dict(row._mapping) for row in await tx.execute(query)]
 
 
+async def references(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What people call these cases."""
+    query = select(_c.complaint_id, _c.reference).where(_c.complaint_id.in_(ids))
+    return {row.complaint_id: row.reference for row in await tx.execute(query)} if ids else {}
+
+
 async def offer_case(tx: AsyncConnection, offer_id: UUID) -> UUID | None:
     """The complaint of an offer."""
     found: UUID | None = await tx.scalar(select(_o.complaint_id).where(_o.offer_id == offer_id))

@@ -21,6 +21,9 @@
 {{- if has .service (list "intake" "routing") -}}
 {{- $_ := set $plain "AMENDS_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "amends.prefix" $root)) -}}
 {{- end -}}
+{{- if eq .service "routing" -}}
+{{- $_ := set $plain "AMENDS_INTAKE_URL" (printf "http://%s-intake:8000" (include "amends.prefix" $root)) -}}
+{{- end -}}
 {{- if and (eq .service "escalation") $root.Values.pager.url -}}
 {{- $_ := set $plain "AMENDS_ON_CALL_URL" $root.Values.pager.url -}}
 {{- $_ := set $plain "AMENDS_ON_CALL_FORMAT" $root.Values.pager.format -}}
