@@ -73,7 +73,8 @@ async def test_what_is_refused_is_told_case_by_case_and_sent_twice_is_done_once(
         assert f'value="{mine}:' in page.text, "what is found can be chosen too"
         given = await lead.post("/desk/bulk", data={**to_zhang, "case": [str(mine)], "key": "b"})
         assert given.status_code == 303
-        noted = {"command": "note", "text": "Look at all of these.", "case": [str(mine), str(other), str(third)], "key": "c"}
+        all_three = [str(mine), str(other), str(third)]
+        noted = {"command": "note", "text": "Look at all of these.", "case": all_three, "key": "c"}
         for _ in range(2):
             assert (await zhang.post("/desk/bulk", data=noted)).headers["location"] == "/desk?many=3"
         partly = await zhang.post("/desk/bulk", data={"command": "close", "case": [str(mine), str(other)], "key": "d"})

@@ -22,19 +22,19 @@ from .base import WORKERS
 from .bulk import Bulk, BulkIn
 from .deskbase import Screen, to
 
-# What the bar offers: the API's command, what the person types for it, and whether it is a lead's alone.
-OFFERED: tuple[tuple[str, str, bool], ...] = (
-    ("transfer", "reason", False),
-    ("take-over", "reason", True),
-    ("pull-back", "reason", True),
-    ("note", "text", False),
-    ("reply", "text", False),
-    ("contacts", "summary", False),
-    ("call-lead", "reason", False),
-    ("resolve", "", False),
-    ("close", "", False),
+# What the bar offers: the API's command, its label, what the person types for it, and whether it is a lead's alone.
+OFFERED: tuple[tuple[str, str, str, bool], ...] = (
+    ("transfer", "many_transfer", "reason", False),
+    ("take-over", "many_take_over", "reason", True),
+    ("pull-back", "many_pull_back", "reason", True),
+    ("note", "many_note", "text", False),
+    ("reply", "many_reply", "text", False),
+    ("contacts", "many_contacts", "summary", False),
+    ("call-lead", "many_call_lead", "reason", False),
+    ("resolve", "many_resolve", "", False),
+    ("close", "many_close", "", False),
 )
-_TYPED = {command: field for command, field, _ in OFFERED}
+_TYPED = {command: field for command, _, field, _ in OFFERED}
 _SHOWN = 10  # refusals that are told one by one
 PATHS = {"team": "/desk/team", "home": "/desk"}
 
@@ -59,7 +59,7 @@ class Page(Protocol):
 
 def bar(actor: Actor, staff: Mapping[str, str], queues: Iterable[str], words: Words, back: str) -> Bar:
     """The bar for this person. `staff`: id → name; `back`: the page it stands on."""
-    commands = [(name, words.t(f"many_{name}")) for name, _, leads in OFFERED if actor.leads or not leads]
+    commands = [(name, words.t(label)) for name, label, _, leads in OFFERED if actor.leads or not leads]
     people = sorted(((i, name) for i, name in staff.items()), key=lambda pair: pair[1])
     where = [(f"queue:{q}", f"{words.t('to_queue')}: {words.queue(q)}") for q in queues]
     return Bar(commands, [*people, *where], str(uuid4()), back)
