@@ -1,5 +1,6 @@
 """New entries are kept, in the caller's transaction: customer found or made, row written, event emitted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ class Admission:
         customers, newcomers = await self._customers(unit, entries)
         fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.retention.of("complaint"))
         files = []
+        kept: Counter[tuple[str, str, str]] = Counter()
         for entry in entries:
             if entry.id not in fresh:
                 continue
@@ -50,7 +52,9 @@ class Admission:
             files += [(entry.id, None, file) for file in entry.attachments]
             if entry.came_by == "post":
                 unit.count(*accounting.post(entry.source, entry.kind))
-            ACCEPTED.labels(entry.channel, customers[entry.id].tier, entry.kind).inc()
+            kept[entry.channel, customers[entry.id].tier, entry.kind] += 1
+        for labels, n in kept.items():
+            ACCEPTED.labels(*labels).inc(n)
         if files:
             await store.add_files(unit.tx, files, unit.now + self.retention.of("attachment"))
         return fresh

@@ -211,11 +211,18 @@ def own_words(body: str) -> dict[str, str]:
     return {name: value for name, value in {**words, "wanted": wanted.get("text")}.items() if value}
 
 
+def _told(person: Person, known: dict[str, str]) -> tuple[Person, bool]:
+    """The customer's fields in an event: what they said, completed by what was known; whether their text is clipped."""
+    text, clipped = clip(person.text or "")
+    if not known and text == person.text:
+        return person, False
+    words = {name: value for name, value in person if value is not None}
+    return Person(**{**known, **words, "text": text}), clipped
+
+
 def event_of(entry: Entry, snapshot: Snapshot, now: datetime, tracking_url: str) -> Payload:
     """The ComplaintReceived or MessageReceived that says that this entry is kept."""
-    text, clipped = clip(entry.person.text or "")
-    words = {name: value for name, value in entry.person if value is not None}
-    person = Person(**{**snapshot.person, **words, "text": text})
+    person, clipped = _told(entry.person, snapshot.person)
     customer = Customer(
         customer_id=snapshot.customer_id,
         tier=entry.tier or snapshot.tier,

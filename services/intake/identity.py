@@ -13,6 +13,8 @@ from uuid import UUID, uuid5
 
 import phonenumbers
 
+from shared.events.envelope import named_id
+
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>(),;:\"\\\[\]]{1,64}@[^@\s\x00-\x1f<>(),;:\"\\\[\]]{1,255}")
 _HOST = re.compile(r"(?!-)[^.]{1,63}(?:\.(?!-)[^.]{1,63})+")
 MASKED = re.compile(r"[*xX•●]{2,}")
@@ -66,7 +68,7 @@ def contacts(region: str, external_id: str | None, email_: str | None, phone_: s
 
 def customer_id(deployment: str, contact: Contact) -> UUID:
     """The id of a customer who is first heard of by this contact: two who hear of them at once agree on it."""
-    return uuid5(namespace(deployment), f"customer\x1f{contact.kind}\x1f{contact.value}")
+    return named_id(namespace(deployment), f"customer\x1f{contact.kind}\x1f{contact.value}")
 
 
 @lru_cache(maxsize=8)
@@ -77,7 +79,7 @@ def namespace(deployment: str) -> UUID:
 
 def keyed_id(deployment: str, source: str, key: str) -> UUID:
     """The id of what came from `source` under `key`: the same key, the same id, for ever."""
-    return uuid5(namespace(deployment), f"{source}\x1f{key}")
+    return named_id(namespace(deployment), f"{source}\x1f{key}")
 
 
 def uuid7() -> UUID:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 _BASE = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -64,6 +65,7 @@ def _mac(message: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(message, key=key, digest_size=20).digest()
 
 
+@lru_cache(maxsize=256)  # links of the same second end in the same second
 def _short(number: int) -> str:
     digits = ""
     while number:

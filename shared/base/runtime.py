@@ -120,6 +120,7 @@ async def serve(service: Service) -> None:
             port=settings.http_port,
             log_config=None,
             access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=5,
             timeout_keep_alive=30,
             backlog=2048,

@@ -160,25 +160,17 @@ class BodyLimit:
             await problem_response(too_large)(scope, receive, send)
 
 
-class HotPaths:
-    """Serves a few plain routes before the router and its layers, which cost as much as such a route itself.
+class _Plain:
+    """One route without a router: the same answers, without the layers that cost as much as such a route itself."""
 
-    The routes stand in the router as well, for its documents and the table of roles; answers are the same.
-    """
-
-    def __init__(self, app: ASGIApp, routes: Sequence[Route], on_error: OnErrors) -> None:
-        self.app, self.on_error = app, on_error
-        self.hot = {(method, route.path): route.endpoint for route in routes for method in route.methods or ()}
+    def __init__(self, endpoint: Callable[[Request], Awaitable[Response]], on_error: OnErrors) -> None:
+        self.endpoint, self.on_error = endpoint, on_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self.hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if endpoint is None:
-            await self.app(scope, receive, send)
-            return
-        scope["endpoint"] = endpoint  # as the router does: a trace names the route by it
+        scope["endpoint"] = self.endpoint  # as the router does: a trace names the route by it
         request = Request(scope, receive)
         try:
-            answer: Response = await endpoint(request)
+            answer = await self.endpoint(request)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -187,6 +179,18 @@ class HotPaths:
                 raise
             answer = await handle(request, error)
         await answer(scope, receive, send)
+
+
+async def whole_body(request: Request) -> bytes:
+    """The body of a request that nothing has read yet; most come in one message. Raises ClientDisconnect."""
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await request.receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return body
 
 
 @public
@@ -212,12 +216,25 @@ async def _metrics(_: Request) -> Response:
 
 
 class _Application(FastAPI):
-    """FastAPI with the body's limit and the hot paths in front of its layers, which cost a call per message each."""
+    """FastAPI with the body's limit in front of its layers, which cost a call per message each.
+
+    Hot routes, by method and path, are served before anything of the framework is reached. They stand in the router
+    as well, for its documents and the table of roles.
+    """
 
     in_front: Callable[[ASGIApp], ASGIApp]
+    hot: Mapping[tuple[str, str], ASGIApp]
 
     def build_middleware_stack(self) -> ASGIApp:
         return self.in_front(super().build_middleware_stack())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hot = self.hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if hot is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await hot(scope, receive, send)
 
 
 def web_app(
@@ -276,7 +293,14 @@ def web_app(
     app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
 
     def in_front(layers: ASGIApp) -> ASGIApp:
-        return BodyLimit(HotPaths(layers, routes, on_error) if routes else layers, body_limit, larger_bodies, trouble)
+        return BodyLimit(layers, body_limit, larger_bodies, trouble)
 
     app.in_front = in_front
+    app.hot = {
+        (method, route.path): BodyLimit(
+            _Plain(route.endpoint, on_error), larger_bodies.get(route.path, body_limit), trouble=trouble
+        )
+        for route in routes
+        for method in route.methods or ()
+    }
     return app

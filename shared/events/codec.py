@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -31,6 +32,7 @@ def encode_body(payload: Payload) -> bytes:
     return body
 
 
+@lru_cache(maxsize=256)  # events of one transaction became true at the same time
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -78,6 +78,7 @@ class Spine(Generic[S]):
             relay,
         ]
         self.work.wakes.relay = lambda: relay.control.wake.set()
+        self.work.wakes.outgoing = self.relay.hold
         if self.timers:
             timers = Loop("timers", self.timers.run)
             self.work.wakes.timers = lambda: timers.control.wake.set()

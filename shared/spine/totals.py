@@ -12,12 +12,13 @@ Key = tuple[str, tuple[str, ...]]
 """Name of the metric, label values in order."""
 
 # A shard per connection: transactions that commit at the same time hardly ever wait for one another's row.
-_ADD = Statement(
+ADD = (
     "INSERT INTO total AS t (metric, labels, shard, n) SELECT metric, labels, pg_backend_pid() % 16, n "
     "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
     "AS u(metric, labels, n) ORDER BY metric, labels "
     "ON CONFLICT (metric, labels, shard) DO UPDATE SET n = t.n + EXCLUDED.n"
 )
+_ADD = Statement(ADD)
 _PUT = Statement(
     "INSERT INTO total (metric, labels, shard, n) SELECT metric, labels, 0, n "
     "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
@@ -32,15 +33,16 @@ _READ = text(
 async def add(tx: AsyncConnection, counts: Mapping[Key, float]) -> None:
     """Add to totals: one statement, the last of its transaction so that its rows are locked shortly."""
     if counts:
-        await _ADD.rows(tx, _arguments(counts))
+        await _ADD.rows(tx, arguments(counts))
 
 
 async def put(tx: AsyncConnection, values: Mapping[Key, float]) -> None:
     """Set what is found out anew each time, instead of adding to it."""
-    await _PUT.rows(tx, _arguments(values))
+    await _PUT.rows(tx, arguments(values))
 
 
-def _arguments(numbers: Mapping[Key, float]) -> dict[str, list[object]]:
+def arguments(numbers: Mapping[Key, float]) -> dict[str, list[object]]:
+    """What `ADD` takes."""
     return {
         "metrics": [metric for metric, _ in numbers],
         "labels": [to_json(labels) for _, labels in numbers],

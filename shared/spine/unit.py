@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 from uuid import UUID, uuid5
 
 from pydantic_core import to_json
@@ -32,15 +32,19 @@ _LOCK = sql.Statement(
     "RETURNING complaint_id, sequence, stalled, now() AS now"
 )
 # One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
-_FLUSH = sql.Statement(
-    "WITH said AS (INSERT INTO stream (complaint_id, sequence, stalled) "
+_SAID = (
+    "said AS (INSERT INTO stream (complaint_id, sequence, stalled) "
     "SELECT id, sequence, false FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) "
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = EXCLUDED.sequence) "
+)
+_OUTBOX = (
     "INSERT INTO outbox (topic, complaint_id, headers, body, created_at) "
     "SELECT topic, complaint_id, headers::jsonb, body, :now FROM unnest(CAST(:topics AS text[]), "
     "CAST(:complaints AS uuid[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) "
-    "WITH ORDINALITY AS o(topic, complaint_id, headers, body, n) ORDER BY n"
+    "WITH ORDINALITY AS o(topic, complaint_id, headers, body, n) ORDER BY n RETURNING seq"
 )
+_FLUSH = sql.Statement(f"WITH {_SAID} {_OUTBOX}")
+_FLUSH_AND_COUNT = sql.Statement(f"WITH {_SAID}, counted AS ({totals.ADD}) {_OUTBOX}")
 _NOW = sql.Statement("SELECT now() AS now")
 _DISARM = sql.Statement(
     "DELETE FROM timer USING unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS u(id, name) "
@@ -57,11 +61,23 @@ class Stream:
     changed: bool = False
 
 
+class Outgoing(NamedTuple):
+    """A row of the outbox."""
+
+    seq: int
+    topic: str
+    complaint_id: UUID | None
+    headers: Mapping[str, str]
+    body: bytes
+    created_at: datetime
+
+
 @dataclass
 class Wakes:
     """Whom a commit wakes: set by the loops when they start."""
 
     relay: Callable[[], None] = lambda: None
+    outgoing: Callable[[Sequence[Outgoing]], None] = lambda rows: None  # told what was left in the outbox
     timers: Callable[[], None] = lambda: None
     committed: list[Callable[[], None]] = field(default_factory=list)
     changed: list[Callable[[Iterable[UUID]], None]] = field(default_factory=list)  # told which complaints
@@ -104,7 +120,8 @@ class Unit:
         self.tx, self._tally = tx, tally
         self.origin, self.service, self.source = origin, origin.service, origin.source
         self.streams: dict[UUID, Stream] = {}
-        self._outbox: list[tuple[str, UUID | None, str, bytes]] = []
+        self._outbox: list[tuple[str, UUID | None, dict[str, str], bytes]] = []
+        self.outgoing: list[Outgoing] = []
         self._timers: dict[tuple[UUID, str], Arm | Disarm] = {}
         self._counts: Counter[tuple[UUID, str]] = Counter()
         self.traces: dict[UUID, str] = {}  # what led here when no event did; empty while tracing is off
@@ -183,10 +200,10 @@ class Unit:
 
     def put(self, topic: str, complaint_id: UUID | None, named: dict[str, str], body: bytes) -> None:
         """A record for a topic with its headers by name, sent by the relay after the commit."""
-        self._outbox.append((topic, complaint_id, to_json(named).decode(), body))
+        self._outbox.append((topic, complaint_id, named, body))
 
     async def flush(self) -> None:
-        """Write timers, sequences, outbox, traces and totals: at most five statements."""
+        """Write timers, traces, sequences, outbox and totals: at most four statements."""
         gone = [key for key, timer in self._timers.items() if isinstance(timer, Disarm)]
         if gone:
             await _DISARM.rows(self.tx, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
@@ -205,22 +222,26 @@ class Unit:
                 for i, a in armed
             ],
         )
-        if self._outbox:
-            changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
-            topics, complaints, headers, bodies = zip(*self._outbox, strict=True)
-            arguments = {
-                "ids": [i for i, _ in changed], "sequences": [n for _, n in changed], "now": self.now,
-                "topics": list(topics), "complaints": list(complaints), "headers": list(headers),
-                "bodies": list(bodies),
-            }  # fmt: skip
-            await _FLUSH.rows(self.tx, arguments)
         await traces.keep(self.tx, self._seen)
-        await totals.add(self.tx, self._totals)
+        if self._outbox:
+            await self._flush_outbox()
+        else:
+            await totals.add(self.tx, self._totals)
 
-    @property
-    def has_outbox(self) -> bool:
-        """Whether the relay has work after the commit."""
-        return bool(self._outbox)
+    async def _flush_outbox(self) -> None:
+        changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
+        topics, complaints, headers, bodies = zip(*self._outbox, strict=True)
+        arguments = {
+            "ids": [i for i, _ in changed], "sequences": [n for _, n in changed], "now": self.now,
+            "topics": list(topics), "complaints": list(complaints),
+            "headers": [to_json(named).decode() for named in headers], "bodies": list(bodies),
+        }  # fmt: skip
+        if self._totals:
+            rows = await _FLUSH_AND_COUNT.rows(self.tx, {**arguments, **totals.arguments(self._totals)})
+        else:
+            rows = await _FLUSH.rows(self.tx, arguments)
+        seqs = sorted(row.seq for row in rows)
+        self.outgoing = [Outgoing(n, *row, self.now) for n, row in zip(seqs, self._outbox, strict=True)]
 
     @property
     def has_near_timer(self) -> bool:
@@ -252,7 +273,8 @@ class Work(Generic[S]):
                 unit.now = (await _NOW.rows(tx))[0].now
             yield unit
             await unit.flush()
-        if unit.has_outbox:
+        if unit.outgoing:
+            self.wakes.outgoing(unit.outgoing)
             self.wakes.relay()
         if unit.has_near_timer:
             self.wakes.timers()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,16 +18,17 @@ from services.intake.coalescer import KEY_REUSED
 from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said, Staffed
 from services.intake.entry import Entry, from_post
 from services.intake.links import Links
-from services.intake.metrics import ACCEPT_SECONDS, DUPLICATE, REJECTED, UNKNOWN
+from services.intake.metrics import ACCEPT_SECONDS, CHANNELS, DUPLICATE, REJECTED, UNKNOWN
 from services.intake.model import Case
 from services.intake.requests import Accepted, ComplaintIn, SayIn
 from services.intake.store import cases, entries
 from shared.base.errors import NotFound, Problem
 from shared.base.security import Caller, allow, authorize, caller
 from shared.base.uploads import Upload
+from shared.base.web import whole_body
 
 from . import Desk
-from .bodies import expects, files, idempotency_key, json_body, parse, stored, wrong
+from .bodies import expects, files, idempotency_key, json_body, must_be_json, parse, stored, wrong
 
 log = structlog.get_logger()
 # Who may have the link that opens a page in the customer's name: the channel that the customer uses, and our services.
@@ -80,6 +82,7 @@ def entry_of(
 
 def route(desk: Desk) -> Route:
     """The hot route: read, validate, queue, answer."""
+    took = {channel: ACCEPT_SECONDS.labels(channel) for channel in CHANNELS}
 
     @allow("channel", "handler", "lead", "manager", "service", scope="complaints")
     async def receive(request: Request) -> Response:
@@ -89,7 +92,8 @@ def route(desk: Desk) -> Route:
         try:
             who = caller(request)
             key = idempotency_key(request)
-            raw = await json_body(request)
+            must_be_json(request)
+            raw = await whole_body(request)
             post = parse(ComplaintIn, raw)
             channel = post.channel
             entry = entry_of(desk, post, raw, source=who.name, key=key, scopes=_scopes(who))
@@ -97,7 +101,7 @@ def route(desk: Desk) -> Route:
         except Problem as refusal:
             REJECTED.labels(channel, _reason(refusal)).inc()
             raise
-        ACCEPT_SECONDS.labels(entry.channel).observe(time.perf_counter() - started)
+        took[entry.channel].observe(time.perf_counter() - started)
         body = {
             "complaint_id": str(entry.id),
             "reference": answer.reference,
@@ -107,10 +111,11 @@ def route(desk: Desk) -> Route:
             body["tracking_url"] = desk.links.url(answer.reference, answer.created_at)
         if answer.anonymous:
             body["pin"] = desk.links.pin(entry.id)
-        if not answer.replayed:
-            return JSONResponse(body, 201)
-        DUPLICATE.labels(entry.channel).inc()
-        return JSONResponse(body, 201, headers={"Idempotent-Replayed": "true"})
+        headers = None
+        if answer.replayed:
+            DUPLICATE.labels(entry.channel).inc()
+            headers = {"Idempotent-Replayed": "true"}
+        return Response(to_json(body), 201, headers, "application/json")
 
     return Route("/v1/complaints", receive, methods=["POST"])
 
