@@ -1,6 +1,6 @@
 """Board "Letters and outcomes": what customers get from us, and what they say about it."""
 
-from .model import COMPLAINT, LETTERS, SLA, Board, Panel, Query, to
+from .model import COMPLAINT, LETTERS, SLA, Board, Panel, Query, to, wide
 from .queries import age, eq, now, quantile, share, summed, where
 
 _N = where()
@@ -63,10 +63,16 @@ OUTCOMES = (
           "first, 28 days.",
           (Query(share(_sum("amends_second_looks_total", _OVERTURNED), _sum("amends_second_looks_total")),
                  "overturned"),), unit="percentunit", limits=(0.2, 0.4), none="nobody asked for a second look"),
-    Panel("How often is one contact enough?", "Cases resolved for the first time with at most one reached contact, "
-          "28 days.",
+    Panel("How often is one contact enough?", "First-contact resolution: of the cases that customers called resolved "
+          "30 to 60 days ago, those that took one contact at most and saw none on the matter for 30 days after. "
+          "Cases that customers called resolved later are not judged yet.",
+          (Query(share(now("amends_first_contact_cases", where(eq("result", "yes"))),
+                       now("amends_first_contact_cases", where('result=~"yes|no"'))), "first contact"),),
+          unit="percentunit", limits=(0.7, 0.5), red="below", none="no case is thirty days old yet"),
+    Panel("And how does that look lately?", "Cases that handlers resolved for the first time within 28 days with at "
+          "most one reached contact: an early sign, before thirty days and the customer have had their say.",
           (Query(share(_sum("amends_resolved_total", eq("first_contact", "yes")), _sum("amends_resolved_total")),
-                 "first contact"),), unit="percentunit", none="nothing was resolved yet"),
+                 "first contact so far"),), unit="percentunit", none="nothing was resolved yet"),
     Panel("And what do customers say?", "Of what they said about the outcome: accepted, or confirmed on the "
           "telephone. 28 "
           "days; read it beside the last one.",
@@ -85,6 +91,6 @@ OUTCOMES = (
 
 BOARD = Board(
     LETTERS, "Amends: Letters and outcomes", "What customers get from us, and what they say about it.",
-    (("Letters", MAIL), ("Promises", PROMISES), ("Outcomes, in pairs", OUTCOMES)),
+    (("Letters", MAIL), ("Promises", PROMISES), ("Outcomes, in pairs", wide(OUTCOMES))),
     variables=("namespace", "desk"), links=(("SLA", to(SLA)), ("The desk", "$desk/desk")), span="now-7d",
 )  # fmt: skip

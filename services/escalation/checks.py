@@ -31,6 +31,39 @@ def check(text: str, calendars: Calendars) -> Pack:
     return pack
 
 
+def understood(text: str, calendars: Calendars) -> tuple[Pack, list[Fault]]:
+    """A pack that a later version stored, as far as this one knows its words, and what it does not know.
+
+    Old pods meet it while pods change, and after a rollback. A rule with an unknown word begins no clock here, because
+    its condition may be the very thing that is not understood; clocks that it began run on to its limit, in its place.
+    Raises Faulty when the rest is wrong too.
+    """
+    try:
+        return check(text, calendars), []
+    except Faulty as faulty:
+        faults = faulty.faults
+    data = read(text).data
+    for n in {fault.path[1] for fault in faults if len(fault.path) > 1 and fault.path[0] == "clocks"}:
+        data["clocks"][n] = _asleep(data["clocks"][n])
+    for name in {fault.path[0] for fault in faults if len(fault.path) == 1}:
+        data.pop(name, None)
+    try:
+        return Pack.model_validate(data), faults
+    except ValidationError:
+        raise Faulty(faults) from None
+
+
+def _asleep(rule: Any) -> dict[str, Any]:
+    """A rule of the same clock and limit that holds for no day since then."""
+    past = {"effective_from": "1971-01-01", "effective_to": "1971-01-02"}
+    try:
+        known = {"clock": rule["clock"], "limit": rule["limit"], **past}
+        Rule.model_validate(known)
+    except (KeyError, TypeError, ValidationError):
+        known = {"clock": "acknowledgement", "limit": "1h", **past}
+    return known
+
+
 def _follows(error: Any, found: Sequence[Any]) -> bool:
     """Whether a list is only too short because what stands in it is wrong."""
     inside = (e["loc"] for e in found if e is not error)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,11 +16,13 @@ from shared.deliver import webhooks
 from . import rows
 from . import tables as t
 from .book import Edition, PolicyBook, in_force_from
-from .checks import check
+from .checks import check, understood
 from .model import Case, RungRow
 from .pages import OnCall, owed
 from .policy import Pack
 from .stages import mark_of, stages
+
+log = structlog.get_logger()
 
 _DUE = text(
     "SELECT k.complaint_id, k.kind, k.pack, k.state, k.due_at, c.tier, c.document -> 'handler' ->> 'id' AS handler, "
@@ -124,7 +127,9 @@ class Store:
             self.book.put(self._edition(row))
 
     def _edition(self, row: Any) -> Edition:
-        pack = check(row.text, self.book.calendars)
+        pack, unknown = understood(row.text, self.book.calendars)
+        for fault in unknown:
+            log.warning("a later version wrote what this one does not know", pack=pack.pack, place=fault.key)
         return Edition(row.id, pack, row.version, row.in_force_from, row.text, row.created_by, row.created_at)
 
     async def keep_files(self, tx: AsyncConnection, texts: Mapping[str, str]) -> None:

@@ -52,7 +52,8 @@ class Admission:
             files += [(entry.id, None, file) for file in entry.attachments]
             if entry.came_by == "post":
                 unit.count(*accounting.post(entry.source, entry.kind))
-            kept[entry.channel, customers[entry.id].tier, entry.kind] += 1
+            if entry.probe is None:
+                kept[entry.channel, customers[entry.id].tier, entry.kind] += 1
         for labels, n in kept.items():
             ACCEPTED.labels(*labels).inc(n)
         if files:

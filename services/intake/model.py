@@ -69,6 +69,7 @@ class Origin:
     phone: str | None
     represented_by: str | None
     created_at: datetime
+    probe: str | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -97,6 +98,11 @@ class Case:
     link_edition: int = 0  # raised when the links that were given out are revoked
     told: tuple[str, datetime | None] = ("received", None)  # what the channel knows: statuses.fingerprint
     new_letters: list[Letter] = field(default_factory=list)
+
+    @property
+    def probe(self) -> str | None:
+        """What kind of probe it is: no part of statistics."""
+        return self.origin.probe if self.origin else None
 
     @property
     def open(self) -> bool:

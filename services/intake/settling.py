@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.events.intake import BounceReceived, Person
 from shared.spine.effects import Effect, Emit
-from shared.spine.unit import Unit, Work
+from shared.spine.unit import Unit, Work, counted
 
 from . import accounting, classify, commands, identity, letters_in
 from .admission import Admission
@@ -155,7 +155,7 @@ class Settling:
             effects = await self._later(unit, one, case, answers) if case.origin else []
             if effects:
                 case.version += 1
-                unit.add(case.complaint_id, one.content_id, effects)
+                unit.add(case.complaint_id, one.content_id, effects, counted=counted(case))
                 changed[case.complaint_id] = case
         await store.answered(unit.tx, answers.answered, unit.now)
         if changed:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base.loops import LoopControl
 from shared.spine.effects import Effect
-from shared.spine.unit import Unit, Work
+from shared.spine.unit import Unit, Work, counted
 
 from . import accounting, calls, classify, commands, identity, reference
 from .admission import Admission
@@ -148,7 +148,7 @@ class Switchboard:
 
     async def _apply(self, unit: Unit, case: Case, cause: UUID, effects: list[Effect]) -> None:
         case.version += 1
-        unit.add(case.complaint_id, cause, effects)
+        unit.add(case.complaint_id, cause, effects, counted=counted(case))
         await self.work.store.save(unit.tx, [case])
 
     def _entry(self, call: Call, said: str) -> Entry:

@@ -93,6 +93,7 @@ class Facts(BaseModel):
 
     reference: str
     kind: Literal["complaint", "question", "praise", "suggestion"] = "complaint"
+    probe: Literal["pipeline", "mystery"] | None = None
     channel: Origin
     language: Language
     received_at: datetime
@@ -209,6 +210,11 @@ class Matter:
     letters: list[LetterRow] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
     suppress: list[tuple[str, str]] = field(default_factory=list)  # addresses that came back, and why
+
+    @property
+    def probe(self) -> str | None:
+        """What kind of probe the complaint is: no part of statistics."""
+        return self.facts.probe if self.facts else None
 
 
 def letter_id(trigger: UUID, kind: str, recipient: str) -> UUID:

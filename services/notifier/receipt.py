@@ -45,6 +45,7 @@ def facts_of(event: Event[Any], kind: Any) -> Facts:
         customer_id=data.customer.customer_id,
         person=contact(person) if person else Contact(),
         thread=thread,
+        probe=data.probe,
     )
     if isinstance(data, i.ComplaintReceived):
         facts.wanted, facts.order_ref, facts.product = data.wanted, data.order_ref, data.product

@@ -7,7 +7,7 @@ nobody knows, and when their lease lapses they are declared unknown.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -177,7 +177,7 @@ class Sender:
             await self.outgoing.cancel_delays(unit.tx, answered)
             for one in settled:
                 cause = attempt_cause(one.attempt.id, one.attempt.attempts)
-                unit.add(one.attempt.complaint_id, cause, self.follows(one))
+                unit.add(one.attempt.complaint_id, cause, self.follows(one), counted=not one.attempt.probe)
             gone = [s.attempt for s in settled if s.attempt.channel == "email" and no_such_address(s.outcome)]
             await suppress(unit.tx, [(a.address, "refused: no such address", a.id) for a in gone])
             claimed = await self.outgoing.claim(unit.tx, n=more, lease=self.lease) if more else []
@@ -185,17 +185,19 @@ class Sender:
             ATTEMPTS.labels(one.attempt.kind, one.outcome.state).inc()
         return claimed
 
-    async def _keep_promises(self, unit: Unit, sent: Iterable[Settled]) -> None:
+    async def _keep_promises(self, unit: Unit, sent: Sequence[Settled]) -> None:
         kept = [
             (s.attempt.complaint_id, kind, s.at, s.attempt.id)
             for s in sent
             for kind in promises.KEPT_BY_LETTER.get(s.attempt.kind, ())
         ]
+        probes = {s.attempt.complaint_id for s in sent if s.attempt.probe}
         for row in await self.outgoing.keep(unit.tx, kept):
             event = PromiseKept(
                 promise_id=row.id, kind=row.kind, due_at=row.due_at, kept_at=row.at, evidence=row.evidence
             )
-            unit.add(row.complaint_id, row.id, [Emit(event, time=row.at), Disarm(promises.timer(row.id))])
+            done = (Emit(event, time=row.at), Disarm(promises.timer(row.id)))
+            unit.add(row.complaint_id, row.id, done, counted=row.complaint_id not in probes)
 
     def follows(self, settled: Settled) -> Iterator[Effect]:
         """What a settled letter says to the others; while it is tried again it is only counted."""
@@ -240,7 +242,8 @@ class Sender:
             unknown = await self.outgoing.lapse(unit.tx, [id_ for id_, _ in lapsed])
             for attempt in unknown:
                 event = LetterUnknown(**_names(attempt), message_id=message_id(attempt.id, self.ways.identity.domain))
-                unit.add(attempt.complaint_id, attempt_cause(attempt.id, attempt.attempts), [Emit(event)])
+                cause = attempt_cause(attempt.id, attempt.attempts)
+                unit.add(attempt.complaint_id, cause, [Emit(event)], counted=not attempt.probe)
         for attempt in unknown:
             ATTEMPTS.labels(attempt.kind, "unknown").inc()
             log.warning("a letter's fate is unknown", complaint_id=str(attempt.complaint_id), letter=str(attempt.id))

@@ -57,7 +57,7 @@ SECOND_LOOKS = Total(
 RESOLVED = Total(
     "amends_resolved_total",
     "Cases that were resolved for the first time, by whether at most one contact had been made by then",
-    {"first_contact": _YES_NO}, answers="How often is one contact enough?",
+    {"first_contact": _YES_NO}, answers="How often does one contact look enough, before thirty days show it?",
 )  # fmt: skip
 CONTACTS = Total(
     "amends_contacts_total", "Contacts with customers; confirmed: the customer said that the matter is resolved",
@@ -96,9 +96,10 @@ UNROUTABLE = State(
 )  # fmt: skip
 FIRST_CONTACT = State(
     "amends_first_contact_cases",
-    "Cases that customers called resolved in the last 60 days: yes when it took one contact at most and none on the "
-    "matter followed for 30 days, pending while these are not over",
-    {"result": ("yes", "no", "pending")}, answers="Does one contact settle it, for good?",
+    "Cases that customers called resolved in the last 60 days: pending while thirty days are not over, then yes when "
+    "it took one contact at most and none on the matter followed",
+    {"result": ("yes", "no", "pending")},
+    answers="Does one contact settle it, for good? Stands beside what customers say about the outcome.",
 )  # fmt: skip
 HANDLERS = State(
     "amends_handlers", "Handlers by presence", {"presence": get_args(Presence)}, answers="Who is there to work?",

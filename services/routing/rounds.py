@@ -13,7 +13,7 @@ from shared.base.loops import LoopControl
 from shared.events.common import Staff
 from shared.spine.effects import Effect
 from shared.spine.spine import Spine
-from shared.spine.unit import Unit, command_cause
+from shared.spine.unit import Unit, command_cause, counted
 
 from . import states
 from .handlers import Offers
@@ -193,7 +193,7 @@ class Rounds:
     def _apply(self, unit: Unit, case: Case, effects: Iterable[Effect]) -> None:
         decided = list(effects)
         case.version += 1
-        unit.add(case.complaint_id, command_cause("routing", case), decided)
+        unit.add(case.complaint_id, command_cause("routing", case), decided, counted=counted(case))
 
 
 def lead_of(leads: Sequence[Handler], case: Case) -> Staff | None:

@@ -59,11 +59,11 @@ def facts(outside: Outside) -> Facts:
 
 
 def unsettled(outside: Outside) -> list[str]:
-    """Mails without an outcome, complaints that nobody triaged or set clocks for, letters that still wait to go out."""
+    """Mails without an outcome, complaints (not probes) without triage or clocks, letters that still wait to go out."""
     ask = """
         SELECT 'mail' FROM intake.mail WHERE outcome IS NULL
         UNION ALL SELECT 'case ' || complaint_id FROM intake.complaint WHERE kind = 'complaint'
-          AND NOT (complaint_id IN (SELECT complaint_id FROM routing.case_file)
+          AND probe IS NULL AND NOT (complaint_id IN (SELECT complaint_id FROM routing.case_file)
                    AND complaint_id IN (SELECT complaint_id FROM escalation.clock))
         UNION ALL SELECT kind || ' ' || state FROM notifier.letter WHERE state IN ('owed', 'ready', 'sending', 'retry')
     """

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 from aiokafka import AIOKafkaProducer
 
+from shared.base import security
 from tests.support.customers import Customers
 from tests.support.house import House
 from tests.support.spines import eventually
@@ -51,6 +52,8 @@ async def play(house: House, customers: Customers) -> None:
         await house.crash_at(service, *boundaries)
     plain, doubtful, gone = [await customers.complain(tier="low", language="en") for _ in range(3)]
     await refused_and_repeated(house)
+    for kind in ("pipeline", "mystery"):
+        await probed(house, kind)
     for one in (*answered, quick):
         await work(house, one, "contacts", {**CONTACT, "at": await moment(house)})
     # First the deaths: a letter that is being sent when its sender dies is unknown, and no decision would be told.
@@ -68,7 +71,32 @@ async def play(house: House, customers: Customers) -> None:
     await eventually(lambda: breached(house, [*late, *missed]), what="the missed promises")
     for one in late:
         await work(house, one, "contacts", {**CONTACT, "at": await moment(house)})
+    settled = {**CONTACT, "customer_confirmed_resolved": True}
+    await work(house, quick, "contacts", {**settled, "at": await moment(house)})
+    await long_ago(house, (plain, quick))
     await poison(house)
+
+
+async def long_ago(house: House, cases: Sequence[UUID]) -> None:
+    """What customers called resolved was called so forty days ago, and their contacts are as old: thirty are over."""
+    for table, at in (("case_file", "confirmed_at"), ("history", "at")):
+        await house.query(
+            f"UPDATE routing.{table} SET {at} = {at} - interval '40 days' WHERE complaint_id = ANY($1)", list(cases)
+        )
+
+
+async def probed(house: House, kind: str) -> None:
+    """Somebody of ours complains, to see whether it is handled: no part of any statistics."""
+    token = security.issue(
+        house.database.keys.token_key, name="quality", role="service", scopes=["complaints", "tier", "probe"]
+    )
+    body = {
+        "channel": "web", "text": "My bill is wrong again.", "probe": kind,
+        "customer": {"name": "Mo", "email": f"{kind}@example.org", "tier": "middle", "language": "en"},
+    }  # fmt: skip
+    async with httpx.AsyncClient(base_url=house.url("intake"), timeout=20) as client:
+        answer = await client.post("/v1/complaints", json=body, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 201, answer.text
 
 
 async def died(house: House, *, seconds: float = 40) -> None:

@@ -18,8 +18,9 @@ from shared.events.common import Staff
 # A complaint may be known by its own row, by events, or by both.
 _LOAD = sql.Statement(
     "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, "
-    "c.phone, c.represented_by, c.created_at, t.version, t.document FROM unnest(CAST(:ids AS uuid[])) AS u(id) "
-    "LEFT JOIN complaint c ON c.complaint_id = u.id LEFT JOIN tracking t ON t.complaint_id = u.id"
+    "c.phone, c.represented_by, c.created_at, c.probe, t.version, t.document "
+    "FROM unnest(CAST(:ids AS uuid[])) AS u(id) LEFT JOIN complaint c ON c.complaint_id = u.id "
+    "LEFT JOIN tracking t ON t.complaint_id = u.id"
 )
 _LOCK = sql.Statement(
     "SELECT c.complaint_id, c.email, c.phone, c.represented_by, "
@@ -127,7 +128,7 @@ def _case(row: Any) -> Case:
     if row.reference is not None:
         case.origin = Origin(
             row.reference, row.kind, row.channel, row.source, row.customer_id, row.language, row.received_at,
-            row.email, row.phone, row.represented_by, row.created_at,
+            row.email, row.phone, row.represented_by, row.created_at, row.probe,
         )  # fmt: skip
         case.note(row.received_at, "received" if row.kind == "complaint" else "received_message")
     if row.version is not None:

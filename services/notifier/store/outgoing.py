@@ -21,7 +21,8 @@ _COLUMNS = (
     "letter.id, complaint_id, customer_id, kind, language, letter.channel, trigger, letter.address, "
     "to_name, reference, subject, text, thread, promises, attempts, deadline_at, automatic, by_person, decision_id, "
     "template_version, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed, "
-    "inputs ->> 'short' AS short, inputs ? 'large_print' AS large"
+    "inputs ->> 'short' AS short, inputs ? 'large_print' AS large, "
+    "EXISTS (SELECT 1 FROM matter AS m WHERE m.complaint_id = letter.complaint_id AND m.document ? 'probe') AS probe"
 )
 _CLAIM = sql.Statement(
     "UPDATE letter SET state = 'sending', attempts = attempts + 1, "
@@ -86,6 +87,7 @@ class Attempt:
     suppressed: bool
     short: str | None
     large: bool
+    probe: bool
     traceparent: str | None = None
 
 

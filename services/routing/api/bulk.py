@@ -16,7 +16,7 @@ from shared.base.errors import Conflict, NotFound, Problem, Stalled
 from shared.base.security import allow
 from shared.base.web import invalid
 from shared.spine.effects import Effect
-from shared.spine.unit import Unit, command_cause
+from shared.spine.unit import Unit, command_cause, counted
 
 from ..handlers.flow import Actor, Unchanged
 from ..model import Case
@@ -165,7 +165,7 @@ def _apply(
     except Problem as refusal:
         return refusal.detail or refusal.title
     case.version += 1
-    unit.add(case.complaint_id, command_cause("routing", case), effects)
+    unit.add(case.complaint_id, command_cause("routing", case), effects, counted=counted(case))
     return None
 
 

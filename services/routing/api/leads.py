@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
     async def first_contact(since: Moment | None = None, until: Moment | None = None) -> dict[str, Any]:
         """How many of the complaints that customers called resolved in this time (the last 90 days) took one contact.
 
-        `yes`: one contact at most, and none on the matter for 30 days after; `pending`: the 30 days are not over;
+        `yes`: one contact at most, and none on the matter for 30 days after, else `no`; `pending`: they are not over;
         `share`: yes of yes and no, null while there are none."""
         end = until or datetime.now(UTC)
         start = since or end - timedelta(days=90)

@@ -40,13 +40,14 @@ _FIRST = f"""
 """
 _said = bindparam("said", value=list(_SAID), type_=ARRAY(Text))
 _ONE = text(f"{_FIRST} AND c.complaint_id = :id").bindparams(_said)
-_COUNTED = text(
-    f"SELECT result, count(*) AS n FROM ({_FIRST} AND c.confirmed_at >= :since AND c.confirmed_at < :until) f "
-    "GROUP BY result"
-).bindparams(_said)
-RECENT = text(
-    f"SELECT result, count(*) AS n FROM ({_FIRST} AND c.confirmed_at >= now() - interval '60 days') f GROUP BY result"
-).bindparams(_said)
+# A no is known at once and a yes after thirty days: a share is made of cases whose thirty days are over, or it would
+# be too low. Probes are no part of it.
+_RESULTS = (
+    f"SELECT CASE WHEN settled_at >= now() THEN 'pending' ELSE result END AS result, count(*) AS n "
+    f"FROM ({_FIRST} AND c.document ->> 'probe' IS NULL AND c.confirmed_at >= {{}}) f GROUP BY 1"
+)
+_COUNTED = text(_RESULTS.format(":since AND c.confirmed_at < :until")).bindparams(_said)
+RECENT = text(_RESULTS.format("now() - interval '60 days'")).bindparams(_said)
 
 
 async def first_contact(tx: AsyncConnection, complaint_id: UUID) -> dict[str, Any] | None:
