@@ -7,20 +7,22 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from deploy.local.kafka import Kafka
+from deploy.local.keys import SERVICES
 from deploy.local.ports import Ports
 from deploy.local.postgres import Postgres
 from tests.support import drills
 from tests.support.customers import Customers
 from tests.support.day import CONTACT, MAIL, in_state, moment, poison, work
-from tests.support.house import PACK
+from tests.support.house import HANDLER, PACK
 from tests.support.houses import built
 from tests.support.mailserver import MailServer
 from tests.support.scale import FULL
@@ -41,7 +43,13 @@ printed.
 |---|---|---|---|---|---|
 """
 # Everything that this tier was promised is missed: an acknowledgement in time would halve the share.
-STRICT = PACK.replace("{clock: acknowledgement, limit: 1h}", "{clock: acknowledgement, limit: 1h, when: {tier: low}}")
+STRICT = PACK.replace(
+    "{clock: acknowledgement, limit: 1h}",
+    "{clock: acknowledgement, limit: 1h, when: {tier: [low, top]}}\n"
+    # And of these every Chinese complaint misses one of its two clocks, when nobody answers.
+    "  - {clock: first_response, when: {tier: top, language: zh}, limit: 3s}",
+)
+PARKED = 4  # so many parked events stop a consumer
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,7 @@ async def drill(
     # Small batches, so that a service can be too slow for a few complaints a second.
     few = pytest.MonkeyPatch()
     few.setenv("AMENDS_POLL_RECORDS", "4")
+    few.setenv("AMENDS_PARK_LIMIT", str(PARKED))
     broker.prepare()
     broker.launch()
     await mail.open()
@@ -172,23 +181,45 @@ async def test_an_event_that_nobody_understands(drill: drills.Drill) -> None:
     """ParkedMessages, in each service."""
     drill.cause()
     await poison(drill.house)
-    services = ("intake", "routing", "escalation", "notifier")
-
-    async def discard() -> None:
-        for service in services:
-            rows = await drill.house.query(f"SELECT id FROM {service}.parked WHERE state = 'parked'")
-            env = drill.environment(service, ID=str(rows[0][0]))
-            page = (drills.PAGES / "ParkedMessages.md").read_text()
-            (command,) = re.findall(r"`(amends parked release [^`]+--discard[^`]+)`", page)
-            await drills.typed(command, env)
-
-    for service in services:
+    for service in SERVICES:
         await drills.fires(drill.prometheus, "ParkedMessages", service=service)
     await drill.tried(
         "ParkedMessages", "a record that is no event",
         lambda: drill.look("ParkedMessages", "routing", r"not[_ ]an[_ ]event|no event|invalid|Invalid|JSON"),
-        "`amends parked release … --discard`", discard, service="routing",
+        "`amends parked release … --discard`", lambda: discard(drill), service="routing",
     )  # fmt: skip
+
+
+async def discard(drill: drills.Drill) -> None:
+    """What the page of ParkedMessages says, for everything that is parked anywhere."""
+    (command,) = re.findall(
+        r"`(amends parked release [^`]+--discard[^`]+)`", (drills.PAGES / "ParkedMessages.md").read_text()
+    )
+    for service in SERVICES:
+        for row in await drill.house.query(f"SELECT id FROM {service}.parked WHERE state = 'parked'"):
+            await drills.typed(command, drill.environment(service, ID=str(row[0])))
+
+
+async def test_a_consumer_that_stops_itself(drill: drills.Drill) -> None:
+    """ConsumerTripped: too many events that nobody understands; it goes on by itself when they are gone."""
+    drill.cause()
+    for _ in range(PARKED):
+        await poison(drill.house)
+    for service in SERVICES:
+        await drills.fires(drill.prometheus, "ConsumerTripped", service=service)
+    (waiting,) = await drill.complain(1)
+    await drill.tried(
+        "ConsumerTripped", f"{PARKED} records that are no events, the limit of this drill",
+        lambda: drill.look("ConsumerTripped", "routing", r"no event|not an event"),
+        "`amends parked release … --discard`", lambda: discard(drill), service="routing",
+    )  # fmt: skip
+    for service in SERVICES:
+        await drills.ends(drill.prometheus, "ConsumerTripped", service=service)
+    await eventually(lambda: known(drill, waiting), seconds=60, what="the complaint that came meanwhile")
+
+
+async def known(drill: drills.Drill, case: UUID) -> bool:
+    return bool(await drill.house.query("SELECT 1 FROM routing.case_file WHERE complaint_id = $1", case))
 
 
 async def test_a_mail_server_that_refuses_and_one_that_is_away(drill: drills.Drill) -> None:
@@ -261,6 +292,45 @@ async def test_nobody_is_there(drill: drills.Drill) -> None:
         "SlaBurnFast", "the same: eight complaints unanswered",
         lambda: drill.look("SlaBurnFast", "escalation", r'"?complaint_id"?[^,]*'), "answering them", answered,
         tier="high",
+    )  # fmt: skip
+
+
+async def test_one_promise_in_eight_and_one_in_two(drill: drills.Drill) -> None:
+    """SlaBudgetSpent where SlaBurnSlow is quiet, then SlaBurnSlow where SlaBurnFast is."""
+    for alert, in_time, missed, cause in (
+        ("SlaBudgetSpent", 6, 1, "one complaint in seven unanswered"),
+        ("SlaBurnSlow", 0, 6, "six complaints acknowledged and not answered"),
+    ):
+        drill.cause()
+        await drill.complain(in_time, tier="top")
+        cases = [await drill.customers.complain(tier="top", language="zh") for _ in range(missed)]
+
+        async def answered(cases: list[UUID] = cases) -> None:
+            for case in cases:
+                await work(drill.house, case, "contacts", {**CONTACT, "at": await moment(drill.house)})
+
+        await drill.tried(
+            alert, cause, partial(drill.look, alert, "escalation", r"complaint_id[^,]*"), "answering them", answered,
+            tier="top",
+        )  # fmt: skip
+    assert not await drills.firing(drill.prometheus, "SlaBurnFast", tier="top")
+
+
+async def test_a_language_that_nobody_speaks(drill: drills.Drill) -> None:
+    """Unroutable: the one who speaks it does so no more."""
+    path = "/v1/handlers/robin"
+
+    async def speaks(*languages: str) -> None:
+        body = {**HANDLER, "languages": languages}
+        assert (await drill.house.call("routing", "PUT", path, body, name="lead", role="lead")).status_code == 200
+
+    await speaks("en")
+    drill.cause()
+    case = await drill.customers.complain(tier="low", language="zh")
+    await drill.tried(
+        "Unroutable", "a customer whose language nobody speaks",
+        lambda: drill.look("Unroutable", "routing", r'"lacking": ?"nobody"', ID=str(case)),
+        "`PUT /v1/handlers/{id}`", lambda: speaks("zh", "en"),
     )  # fmt: skip
 
 

@@ -27,11 +27,15 @@ PAGES = Path(__file__).parents[2] / "docs/runbooks/alerts"
 # What is shortened beside `for`: windows, and how long something may last. A reading is up to six seconds old.
 SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
     "SlaBurnFast": (("[1h]", "[40s]"), ("[5m]", "[20s]")),
+    "SlaBurnSlow": (("[6h]", "[60s]"), ("[30m]", "[40s]")),
+    "SlaBudgetSpent": (("[3d]", "[60s]"), ("[6h]", "[40s]")),
     "TimerLate": (("[5m]", "[20s]"), ("> 30", "> 4")),
     "OldestUnfiredTimer": (("> 60", "> 12"),),
     "OutboxStuck": (("> 60", "> 12"),),
     "LagGrowing": (("> 500", "> 15"), ("[10m]", "[20s]")),
     "ParkedMessages": (),
+    "ConsumerTripped": (),
+    "Unroutable": (),
     "LettersFailing": (("[1h]", "[25s]"),),
     "LettersWaiting": (("> 900", "> 12"),),
     "ReconciliationGap": (("> 300", "> 12"),),
