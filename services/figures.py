@@ -39,6 +39,10 @@ takes over within 30 seconds. Label values that are listed exist at 0 from the f
 **Figures that can be made to look good stand in pairs**: the share of breaches with how late and the oldest; resolved
 at first contact with what customers say; promises kept with promises per upheld case and the days given; not upheld
 with overturned; attainment with the paused share; closed with withdrawn, without answer, and reopened.
+
+**Probes** (ours, and mystery customers) are part of no total, of nothing counted as accepted and of no figure for
+first contact. They are part of the account of what was seen; and what is open, due or waiting counts a mystery
+customer like anybody, or a board would give away who it is.
 """
 HEAD = "| metric | type | from | labels | meaning | answers |\n|---|---|---|---|---|---|"
 
