@@ -86,8 +86,11 @@ class Trial:
         command = ["python", "/checks/client.py", f"http://{RELEASE}-intake:8000", str(number), str(rate)]
         self.start(name, "client", command)
         report: dict[str, Any] = {}
-        yield report
-        report |= self.report(name, number / rate + 120)
+        try:
+            yield report
+            report |= self.report(name, number / rate + 120)
+        finally:  # a step that failed leaves nothing of its own behind
+            self.kube.run("delete", "pod", name, "--ignore-not-found", "--wait=false", check=False)
 
     def judge(self, report: dict[str, Any], number: int) -> str:
         """Nothing lost, nothing doubled, everything acknowledged. Raises Refuted."""
