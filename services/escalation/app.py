@@ -76,6 +76,7 @@ def build(settings: Settings) -> Service:
         store=store,
         handlers=escalation.table(),
         on_timer=escalation.on_timer,
+        concerns=escalation.concerns,
         figures=FIGURES,
     )
 

@@ -1,7 +1,7 @@
 """Which version of which pack binds a complaint, and which of its rules hold for it."""
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 
 from shared.calendars import Calendar, Calendars, Duration
 
@@ -46,6 +46,7 @@ Matches = tuple[tuple[str, tuple[Terms, ...]], ...]
 """Per kind of clock, the rules of one pack with one start that compete; the strictest counts."""
 
 _MOST_KEPT = 4096
+_QUARTER = timedelta(minutes=15)
 
 
 class PolicyBook:
@@ -57,6 +58,9 @@ class PolicyBook:
         self._by_pack: dict[str, list[Edition]] = {}
         self._terms: dict[tuple[str, int, int, str], Terms] = {}
         self._matches: dict[tuple[Pins, Subject], Matches] = {}
+        self._pinned: dict[tuple[datetime, str], Pins] = {}
+        self._late: list[Edition] = []
+        """Versions that bind from within a quarter of an hour on: what was posted."""
         self.newest_id = 0
 
     def with_candidate(self, pack: Pack, text: str) -> tuple["PolicyBook", Edition]:
@@ -78,6 +82,9 @@ class PolicyBook:
             self._editions[key] = edition
             self._by_pack.setdefault(edition.pack.pack, []).append(edition)
             self.newest_id = max(self.newest_id, edition.id)
+            self._pinned.clear()
+            if edition.in_force_from != _quarter(edition.in_force_from):
+                self._late.append(edition)
 
     def editions(self) -> list[Edition]:
         """All versions, by pack, the newest first."""
@@ -94,6 +101,17 @@ class PolicyBook:
 
     def pins(self, received_at: datetime, language: str = "en") -> Pins:
         """The version of each pack that binds a complaint received then; switched-off packs bind nothing."""
+        quarter = _quarter(received_at)
+        if any(quarter < edition.in_force_from < quarter + _QUARTER for edition in self._late):
+            return self._pins(received_at, language)
+        found = self._pinned.get((quarter, language))
+        if found is None:
+            if len(self._pinned) >= _MOST_KEPT:
+                self._pinned.clear()
+            found = self._pinned[quarter, language] = self._pins(received_at, language)
+        return found
+
+    def _pins(self, received_at: datetime, language: str) -> Pins:
         chosen = []
         for name, editions in self._by_pack.items():
             in_force = [e for e in editions if e.in_force_from <= received_at]
@@ -108,8 +126,7 @@ class PolicyBook:
 
     def matching(self, pins: Pins, subject: Subject) -> Matches:
         """The rules of the pinned versions that hold for a complaint, by pack, kind of clock and start."""
-        # No zone's midnight lies within a quarter of an hour: complaints of the same one have the same dates.
-        alike = (pins, replace(subject, received_at=_quarter(subject.received_at)))
+        alike = (pins, subject._replace(received_at=_quarter(subject.received_at)))
         found = self._matches.get(alike)
         if found is None:
             if len(self._matches) >= _MOST_KEPT:
@@ -148,6 +165,7 @@ def in_force_from(pack: Pack, stored_at: datetime | None) -> datetime:
 
 
 def _quarter(at: datetime) -> datetime:
+    """The begin of its quarter of an hour. No zone's midnight lies within one: its complaints have the same dates."""
     utc = at.astimezone(UTC)
     return utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
 

@@ -6,6 +6,7 @@ Every handler is total: an unexpected but well-formed event adds a fact that cha
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.events import intake, notifier, routing
 from shared.events.envelope import Event
@@ -28,6 +29,10 @@ class Escalation:
 
     def __init__(self, book: PolicyBook) -> None:
         self.book, self.machine = book, Machine(book)
+
+    def concerns(self, event: Event[Any]) -> bool:
+        """Whether an event means anything to clocks: most promises of letters have none of their own."""
+        return not isinstance(event.data, notifier.PromiseMade) or event.data.kind in ("remedy", "callback")
 
     # What the customer does --------------------------------------------------------------------------------------
 

@@ -106,6 +106,8 @@ class Case:
 
     def communicated(self, since: datetime) -> datetime | None:
         """When the customer was told the decision: its letter, or a reached call after it plus its summary."""
+        if not (self.resolutions or self.decided or self.resolved):
+            return None
         told = first(self.resolutions, since)
         for decided in self.decided:
             call = first(self.reached, decided)
@@ -182,9 +184,9 @@ class Case:
 
     def cancelled(self, clock: Clock) -> datetime | None:
         """When the clock lost its object: the complaint ended, or was resolved without what the clock waits for."""
-        ended = first(self.ended, clock.started_at)
         if clock.kind == "outside_window":
             return None
+        ended = first(self.ended, clock.started_at)
         if clock.kind == "approval" and (given := self._given(clock)):
             ended = earliest(ended, given.over_at)
         if clock.kind in ("remedy", "decision", "final_response", "reopened"):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from uuid import uuid5
 
 from shared.calendars import Calendar
+from shared.events.envelope import named_id
 
 from . import clocks as reckon
 from .book import PolicyBook, Terms
@@ -22,12 +22,28 @@ def match(book: PolicyBook, case: Case, now: datetime) -> None:
     subject = case.subject()
     assert subject is not None
     for kind, found in book.matching(case.pins, subject):
-        for key, started_at, given in starts(case, kind, found[0].rule.start):
+        start = found[0].rule.start
+        if start == "receipt" and not _begins(case, kind):
+            continue
+        for key, started_at, given in starts(case, kind, start):
             _open_or_tighten(case, kind, key, found, started_at, given, now)
     for kind in ("callback", "enquiry", "remedy"):
-        for key, started_at, given in starts(case, kind):
+        for key, started_at, given in starts(case, kind) if _begins(case, kind) else ():
             if given is not None and not any(c.kind == kind and key_of(c) == key for c in case.clocks.values()):
                 _open_promise(book, case, kind, key, started_at, given)
+
+
+# Kinds of clock that begin with something of their own → where the case keeps it.
+_BEGUN_BY = {
+    "callback": "callbacks", "enquiry": "enquiries", "remedy": "remedies", "handoff": "transfers",
+    "approval": "approvals", "reopened": "reopened",
+}  # fmt: skip
+
+
+def _begins(case: Case, kind: str) -> bool:
+    """Whether a kind has anything to begin with: most complaints have no call-back, no enquiry, no hand-off."""
+    about = _BEGUN_BY.get(kind)
+    return about is None or bool(getattr(case, about))
 
 
 def starts(case: Case, kind: str, start: Start = "receipt") -> Iterator[tuple[str, datetime, datetime | None]]:
@@ -93,7 +109,7 @@ def _made(
         else reckon.words(started_at, best, due, pauses, extended=extended)
     )
     return Clock(
-        id=uuid5(case.complaint_id, f"clock:{pack}:{kind}:{key}"), name=name, kind=kind, pack=pack,
+        id=named_id(case.complaint_id, f"clock:{pack}:{kind}:{key}"), name=name, kind=kind, pack=pack,
         pack_version=best.edition.version, rule=best.index, calendar=best.calendar.id, legal=best.legal,
         pausable=best.rule.pausable and given is None, started_at=started_at, due_at=due, given=given,
         extended=extended, lapses=best.rule.lapses, zh=said.zh, en=said.en,
@@ -142,7 +158,7 @@ def _open_promise(book: PolicyBook, case: Case, kind: str, key: str, started_at:
     calendar = _calendar(book, case)
     said = reckon.promised_words(calendar, due)
     case.clocks[f"{kind}:{key}"] = Clock(
-        id=uuid5(case.complaint_id, f"clock:{PROMISE_PACK}:{kind}:{key}"), name=f"{kind}:{key}", kind=kind,
+        id=named_id(case.complaint_id, f"clock:{PROMISE_PACK}:{kind}:{key}"), name=f"{kind}:{key}", kind=kind,
         pack=PROMISE_PACK, pack_version=0, rule=-1, calendar=calendar.id, legal=False, pausable=False,
         started_at=started_at, due_at=due, given=due, zh=said.zh, en=said.en,
     )  # fmt: skip

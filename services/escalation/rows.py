@@ -107,8 +107,8 @@ def _question_of(row: list[Any]) -> Question:
 
 
 def clock_row(complaint_id: UUID, tier: str, clock: Clock) -> dict[str, Any]:
-    """The row of `clock`."""
-    document: dict[str, Any] = {name: getattr(clock, name) for name in _CLOCK_PLAIN}
+    """The row of `clock`; what is empty is left out."""
+    document: dict[str, Any] = {name: value for name in _CLOCK_PLAIN if (value := getattr(clock, name)) != []}
     document |= {name: at.isoformat() for name in _CLOCK_TIMES if (at := getattr(clock, name))}
     return {
         "id": clock.id, "complaint_id": complaint_id, "kind": clock.kind, "tier": tier, "pack": clock.pack,

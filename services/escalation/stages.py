@@ -27,15 +27,30 @@ class Stage:
 def stages(case: Case, calendars: Calendars) -> list[Stage]:
     """The stages that have begun, in their order: triage, assignment, investigation, telling, carrying out."""
     used = next((c.calendar for c in case.clocks.values()), "always")
-    kind = f"{case.cause or 'unknown'} {case.severity or '-'}"
-    found = []
+    kind = _kind(case)
+    return [
+        Stage(name, kind, used, began, until, None if until is None else duration(calendars, used, began, until), over)
+        for name, began, until, over in _begun(case)
+    ]
+
+
+def marks(case: Case) -> list[str]:
+    """One for each of `stages`; it changes whenever the row would. Nothing is reckoned for it."""
+    kind = _kind(case)
+    return [
+        f"{name[:3]}{kind}{until is None:d}{over:d}{began.timestamp():.0f}" for name, began, until, over in _begun(case)
+    ]
+
+
+def _kind(case: Case) -> str:
+    return f"{case.cause or 'unknown'} {case.severity or '-'}"
+
+
+def _begun(case: Case) -> Iterator[tuple[str, datetime, datetime | None, bool]]:
+    """The stages that have begun: name, from when, until when, and whether the complaint ended in it."""
     for name, began, ended in _borders(case):
         gone = first(case.ended, began)
-        over = gone is not None and (ended is None or gone < ended)
-        until = earliest(ended, gone)
-        took = None if until is None else duration(calendars, used, began, until)
-        found.append(Stage(name, kind, used, began, until, took, over))
-    return found
+        yield name, began, earliest(ended, gone), gone is not None and (ended is None or gone < ended)
 
 
 def duration(calendars: Calendars, calendar: str, began: datetime, until: datetime) -> timedelta:
@@ -57,8 +72,3 @@ def _borders(case: Case) -> Iterator[tuple[str, datetime, datetime | None]]:
     for name, began, ended in zip(names, moments, moments[1:], strict=False):
         if began is not None:
             yield name, began, ended
-
-
-def mark_of(found: list[Stage]) -> str:
-    """Changes whenever the rows would."""
-    return " ".join(f"{s.name[:3]}{s.kind}{s.took is None:d}{s.over:d}{s.began_at.timestamp():.0f}" for s in found)

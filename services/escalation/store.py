@@ -20,7 +20,7 @@ from .checks import check, understood
 from .model import Case, RungRow
 from .pages import OnCall, owed
 from .policy import Pack
-from .stages import mark_of, stages
+from .stages import marks, stages
 
 log = structlog.get_logger()
 
@@ -79,13 +79,11 @@ class Store:
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases with their clocks: two statements, one more after a policy was stored."""
-        cases = {i: Case(i) for i in ids}
         found = await _LOAD.rows(tx, {"ids": ids})
         if (found[0].newest or 0) > self.book.newest_id:
             await self.refresh(tx)
-        for row in found:
-            if row.complaint_id is not None:
-                cases[row.complaint_id] = rows.case_of(row)
+        known = {row.complaint_id: rows.case_of(row) for row in found if row.complaint_id is not None}
+        cases = {i: known.get(i) or Case(i) for i in ids}
         for row in await _CLOCKS.rows(tx, {"ids": ids}):
             clock = rows.clock_of(row)
             case = cases[row.complaint_id]
@@ -112,11 +110,12 @@ class Store:
 
     def _changed_stages(self, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
         for case in cases:
-            found = stages(case, self.book.calendars)
-            mark = mark_of(found)
-            if mark != case.staged:
-                case.staged = mark
-                yield from (rows.stage_row(case.complaint_id, stage) for stage in found)
+            found, known = marks(case), case.staged.split("|")
+            if "|".join(found) != case.staged:
+                case.staged = "|".join(found)
+                for mark, stage in zip(found, stages(case, self.book.calendars), strict=True):
+                    if mark not in known:
+                        yield rows.stage_row(case.complaint_id, stage)
 
     # Policies ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import asyncpg
+from pydantic_core import from_json
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -58,6 +59,7 @@ def _engine(url: str, schema: str, *, size: int, wait: float, role: str, **setti
         max_overflow=0,
         pool_timeout=wait,
         pool_use_lifo=True,
+        json_deserializer=from_json,  # in half the time of the standard library's
         hide_parameters=True,  # an error's text must not carry a customer's data into a log
         connect_args={
             "timeout": 10,

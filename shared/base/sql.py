@@ -1,6 +1,5 @@
 """Many rows in one statement: INSERT … SELECT FROM unnest(…), made once per table from its columns."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pydantic_core
 from sqlalchemy import ARRAY, Column, ColumnElement, Table, Uuid, any_, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,12 +51,9 @@ def any_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
     return column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
-
-
 def to_json(value: Any) -> str:
-    """JSON text for a jsonb column."""
-    return _ENCODER.encode(value)
+    """JSON text for a jsonb column; what JSON does not know becomes its `str`."""
+    return pydantic_core.to_json(value, fallback=str).decode()
 
 
 @lru_cache(maxsize=1024)  # compiling a type costs more than sending a row

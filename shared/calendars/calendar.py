@@ -14,6 +14,7 @@ from .year import MINUTE, Year, first_moment, micros, moment, spans_of
 
 FIRST_YEAR, LAST_YEAR = 1971, 2200
 _EMPTY_YEARS = 3
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Calendar:
@@ -55,6 +56,8 @@ class Calendar:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Working time from `start` to `end`; negative when `end` is earlier."""
+        if (year := self._plainly_in(start)) is not None and year is self._plainly_in(end):
+            return timedelta(microseconds=year.worked_before(micros(end)) - year.worked_before(micros(start)))
         first, last = sorted((self._local(start), self._local(end)))
         low, high = micros(first), micros(last)
         work = sum(
@@ -75,8 +78,12 @@ class Calendar:
 
     def advance(self, start: datetime, work: timedelta) -> datetime:
         """The earliest moment with `work` of working time since `start` (for negative `work` the latest before)."""
+        left = work // _MICROSECOND
+        if left > 0 and (year := self._plainly_in(start)) is not None:
+            done = year.worked_before(micros(start))
+            if year.total - done >= left:
+                return moment(year.moment_of(done + left))
         local, at = self._local(start), micros(start)
-        left = work // timedelta(microseconds=1)
         if left == 0:
             return moment(at)
         return moment(self._later(at, local.year, left) if left > 0 else self._earlier(at, local.year, -left))
@@ -85,8 +92,7 @@ class Calendar:
         for year in self._forward(first_year - self._overnight):
             done = year.worked_before(at)
             if year.total - done >= work:
-                i = bisect_left(year.worked, done + work) - 1
-                return year.starts[i] + done + work - year.worked[i]
+                return year.moment_of(done + work)
             work -= year.total - done
         raise OutOfRange(f"{self.id}: beyond the years {FIRST_YEAR}-{LAST_YEAR}")
 
@@ -163,6 +169,13 @@ class Calendar:
             if empty >= _EMPTY_YEARS:
                 raise NoWorkingTime(f"{self.id}: no working time in {_EMPTY_YEARS} years on end")
             yield year
+
+    def _plainly_in(self, at: datetime) -> Year | None:
+        """The year of a moment when it can be told without its zone's rules: nearly always, and much cheaper."""
+        year = None if self._overnight or at.tzinfo is None else self._years.get(at.year)
+        if year is None or not FIRST_YEAR <= year.year <= LAST_YEAR:
+            return None
+        return year if year.first <= micros(at) < year.end else None
 
     def _local(self, at: datetime) -> datetime:
         if at.tzinfo is None:

@@ -34,6 +34,7 @@ _ZH = {
     Unit.MONTH: "个月",
 }
 _MOST_PARTS = 4
+_TO_THE_SECOND = (Unit.SECOND, Unit.MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,15 @@ class Words:
 
 def explain(calendar: Calendar, start: datetime, duration: Duration, due: datetime) -> Words:
     """Why a limit that runs from `start` ends at `due`: the count, the days off in between, the make-up days."""
-    begin, end = start.astimezone(calendar.zone), due.astimezone(calendar.zone)
-    clock = _Clock(seconds=duration.unit in (Unit.SECOND, Unit.MINUTE), year=begin.year != end.year)
+    begin, end = (at.astimezone(calendar.zone).replace(microsecond=0, tzinfo=None) for at in (start, due))
+    if duration.unit not in _TO_THE_SECOND:
+        begin, end = begin.replace(second=0), end.replace(second=0)
+    return _sentence(calendar, begin, duration, end)
+
+
+@lru_cache(maxsize=4096)  # complaints of the same minute are told the same
+def _sentence(calendar: Calendar, begin: datetime, duration: Duration, end: datetime) -> Words:
+    clock = _Clock(seconds=duration.unit in _TO_THE_SECOND, year=begin.year != end.year)
     zone, n = calendar.zone.key, duration.amount
     unit_en = _EN[duration.unit] + ("" if n == 1 else "s")
     if duration.close:

@@ -1,6 +1,6 @@
 """One calendar year of working time as sorted tables, so that any question is a binary search."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,11 +55,17 @@ def _us(delta: timedelta) -> int:
 class Year:
     """Working time of the local days of one year. A span over midnight belongs to the day on which it begins."""
 
-    __slots__ = ("closes", "days", "ends", "make_up", "off", "opens", "settled", "starts", "total", "worked", "year")
+    __slots__ = (
+        "closes", "days", "end", "ends", "first", "make_up", "off", "opens", "settled", "starts", "total", "worked",
+        "year",
+    )  # fmt: skip
 
     def __init__(self, spec: CalendarSpec, year: int) -> None:
         found = holiday_year(spec.country, spec.region, spec.make_up, year)
         self.year = year
+        self.first = first_moment(spec.zone, date(year, 1, 1).toordinal(), 0)
+        """Where the local year begins and ends, [first, end)."""
+        self.end = first_moment(spec.zone, date(year, 12, 31).toordinal(), DAY * MINUTE)
         self.off, self.make_up, self.settled = found.off, found.make_up, found.settled
         self.days: list[int] = []
         """Ordinals of the working days; `opens` and `closes` are their first and last moments."""
@@ -97,6 +103,11 @@ class Year:
         if i < 0:
             return 0
         return self.worked[i] + min(us, self.ends[i]) - self.starts[i]
+
+    def moment_of(self, work: int) -> int:
+        """The earliest moment at which so much of this year's working time (more than none) is over."""
+        i = bisect_left(self.worked, work) - 1
+        return self.starts[i] + work - self.worked[i]
 
 
 def spans_of(spec: CalendarSpec, day: date, off: frozenset[date], make_up: frozenset[date]) -> tuple[Span, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -29,6 +29,7 @@ from shared.events import codec
 from shared.events.envelope import Event, Payload
 
 from .effects import Handlers, S
+from .pace import Pace, go_on, hold
 from .parking import Record, address, named, park, queue_behind, recently_parked
 from .positions import Positions, Seek
 from .unit import Unit, Work, counted
@@ -36,13 +37,20 @@ from .unit import Unit, Work, counted
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-LINGER = 0.025
-POSITION_SECONDS = 0.2
-MARK_SECONDS = 1.0
+LINGER, LONGEST_REST = 0.025, 0.1
 _CLAIM = sql.Statement(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
+
+
+Concerns = Callable[[Event[Any]], bool]
+"""Whether an event of a type that has a handler means anything to the service. What does not costs no transaction."""
+
+
+def everything(_: Event[Any]) -> bool:
+    """For services whose handlers look at all events of their types."""
+    return True
 
 
 @dataclass
@@ -60,9 +68,9 @@ class Consumer(Generic[S]):
     def __init__(
         self, work: Work[S], handlers: Handlers[S], *, bootstrap: Brokers | str, max_records: int, park_limit: int,
         instance: str | None = None, session_timeout: float = 10.0, accept_older_database: bool = False,
-        linger: float = LINGER,
+        linger: float = LINGER, concerns: Concerns = everything,
     ) -> None:  # fmt: skip
-        self.work, self.handlers = work, handlers
+        self.work, self.handlers, self.concerns = work, handlers, concerns
         self.wanted = {model.type for model in handlers}
         self.bootstrap, self.max_records, self.park_limit = bootstrap, max_records, park_limit
         self.instance, self.session_timeout, self.linger = instance, session_timeout, linger
@@ -92,7 +100,7 @@ class Consumer(Generic[S]):
 
     async def _consume(self, client: AIOKafkaConsumer, ctl: LoopControl) -> None:
         committed = 0.0
-        busy = 0
+        pace = Pace(self.linger, LONGEST_REST)
         while not ctl.stopping:
             ctl.beat()
             self.positions.check()
@@ -101,6 +109,10 @@ class Consumer(Generic[S]):
                 if await self._look_at_breaker():
                     continue
             polled = await client.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=self.max_records)
+            begun = time.monotonic()
+            full = 2 * sum(map(len, polled.values())) >= self.max_records
+            if polled and not full:
+                hold(client)
             records = await self.positions.taken(client, polled)
             if self.positions.unproven:
                 await self.positions.prove(client, records)
@@ -112,18 +124,17 @@ class Consumer(Generic[S]):
                 committed = now
                 await self.positions.copy_to_kafka(client)
                 self.positions.measure_lag(client)
-            # Cost is per wake-up: when small polls come back to back, wait a little so that one serves more events.
-            busy = busy + 1 if handled and 2 * len(records) < self.max_records else 0
-            if busy > 1:
-                await asyncio.sleep(min(self.linger, self.linger / 3 * busy))
+            if rest := pace.rest(now - begun, lone=full or not handled):
+                await asyncio.sleep(rest)
+            go_on(client)
 
     async def _until_done(self, client: AIOKafkaConsumer, records: Sequence[Record], ctl: LoopControl) -> bool:
         """Apply a poll's records, repeating after passing failures; whether there was anything to handle."""
-        wanted = [r for r in records if codec.type_of(r.headers) in self.wanted or not _is_event(r)]
-        self._outcomes["skipped"].inc(len(records) - len(wanted))
-        if not wanted:
+        wanted = [r for r in records if (type_ := codec.type_of(r.headers)) in self.wanted or type_ is None]
+        decoded = [d for d in map(_decode, wanted) if d.event is None or self.concerns(d.event)]
+        self._outcomes["skipped"].inc(len(records) - len(decoded))
+        if not decoded:
             return False
-        decoded = [_decode(r) for r in wanted]
         delay = 0.05
         while True:
             try:
@@ -238,10 +249,6 @@ class Consumer(Generic[S]):
         for item in free:
             if item.event:
                 self._age.observe(max(0.0, now - item.event.time.timestamp()))
-
-
-def _is_event(record: Record) -> bool:
-    return codec.type_of(record.headers) is not None
 
 
 def _decode(record: Record) -> Decoded:

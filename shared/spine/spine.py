@@ -14,7 +14,7 @@ from shared.migrations.run import heads, known
 
 from . import tables as t
 from .collector import Collector
-from .consume import LINGER, Consumer
+from .consume import LINGER, Concerns, Consumer, everything
 from .effects import Handlers, S, Store, TimerHandler
 from .figures import Figures
 from .parking import Drain
@@ -41,9 +41,11 @@ class Spine(Generic[S]):
         handlers: Handlers[S],
         on_timer: TimerHandler[S] | None = None,
         linger: float = LINGER,
+        concerns: Concerns = everything,
         figures: Figures | None = None,
     ) -> None:
-        """`linger`: seconds between polls that come back to back; long where nobody waits for what is consumed."""
+        """`linger`: seconds between polls that come back to back; long where nobody waits for what is consumed.
+        `concerns`: which events are handled at all, of those whose type has a handler."""
         self.settings, self.service = settings, service
         self.db = Database(
             settings.database_url.get_secret_value(), service, work_pool=settings.work_pool, api_pool=settings.api_pool
@@ -63,6 +65,7 @@ class Spine(Generic[S]):
             session_timeout=settings.session_timeout,
             accept_older_database=settings.accept_older_database,
             linger=linger,
+            concerns=concerns,
         )
         self.drain: Drain[S] = Drain(self.work, self.consumer.apply, self.consumer.wanted)
         self.timers = Timers(self.work, on_timer, backlog_wait=settings.backlog_wait) if on_timer else None
