@@ -98,7 +98,7 @@ class Escalation:
         note(case.triaged, event.time)
         case.cause, case.severity, case.needs, case.vulnerable = data.cause, data.severity, data.needs, data.vulnerable
         case.triggers = sorted({t.level for t in data.triggers})
-        return self.machine.settle(case, now, rematch=True)
+        return self.machine.settle(case, now, rematch=True, begins_only=True)
 
     def on_assigned(self, case: Case, event: Event[routing.ComplaintAssigned], now: datetime) -> Effects:
         """Accepting an offer is something that a person did; being given a case is not."""
@@ -107,7 +107,7 @@ class Escalation:
         note(case.assigned, event.time)
         if event.data.mode == "offer":
             note_by(case.acts, event.time, event.data.handler.id)
-        return self.machine.settle(case, now, rematch=True)
+        return self.machine.settle(case, now, rematch=True, begins_only=not case.transfers)
 
     def on_transferred(self, case: Case, event: Event[routing.ComplaintTransferred], now: datetime) -> Effects:
         """A hand-off begins: it ends when somebody else does something for the customer."""

@@ -31,16 +31,19 @@ class Machine:
 
     def settle(
         self, case: Case, now: datetime, *, rematch: bool = False, fired: Clock | None = None, undone: bool = False,
-        seen: Seen | None = None,
+        seen: Seen | None = None, begins_only: bool = False,
     ) -> Iterator[Effect]:  # fmt: skip
         """Bring the clocks in line with the facts. `rematch`: facts changed that rules or new clocks depend on;
         `fired`: this clock's timer has come due; `undone`: something that was a fact is none any more; `seen`: the
-        clocks as they were, when the caller has changed some."""
+        clocks as they were, when the caller has changed some; `begins_only`: what has happened may begin clocks or tighten
+        them, and stops none."""
         if case.received_at is None:
             return
         seen = seen_of(case) if seen is None else seen
         if rematch:
             opening.match(self.book, case, now)
+        if begins_only and seen == seen_of(case):
+            return
         if fired is not None:
             yield from self._fire(case, fired, now)
         # Legal clocks first: they bound the house clocks.
