@@ -35,8 +35,8 @@ class Machine:
     ) -> Iterator[Effect]:  # fmt: skip
         """Bring the clocks in line with the facts. `rematch`: facts changed that rules or new clocks depend on;
         `fired`: this clock's timer has come due; `undone`: something that was a fact is none any more; `seen`: the
-        clocks as they were, when the caller has changed some; `begins_only`: what has happened may begin clocks or tighten
-        them, and stops none."""
+        clocks as they were, when the caller has changed some; `begins_only`: what has happened may begin clocks or
+        tighten them, and stops none."""
         if case.received_at is None:
             return
         seen = seen_of(case) if seen is None else seen
