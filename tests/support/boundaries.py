@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiosmtplib import SMTP
 from sqlalchemy import text
 
 from shared.base.db import Database
 from shared.base.runtime import Supervisor
+from shared.deliver.ledger import Outcome
+from shared.deliver.smtp import Connection
 from shared.spine.consume import Consumer
 from shared.spine.positions import Positions
 from shared.spine.relay import Relay
@@ -160,12 +161,13 @@ def _watch_relay(passed: Passed) -> None:
 
 
 def _watch_mail(passed: Passed) -> None:
-    data = SMTP.data
+    send = Connection._content
 
-    async def handed_over(self: SMTP, *arguments: Any, **named: Any) -> Any:
+    async def handed_over(self: Connection, dialogue: Any, content: bytes) -> Outcome:
         passed("sender/before-data")
-        answer = await data(self, *arguments, **named)
-        passed("sender/after-data")
-        return answer
+        outcome = await send(self, dialogue, content)
+        if outcome.state == "sent":
+            passed("sender/after-data")
+        return outcome
 
-    SMTP.data = handed_over  # type: ignore[method-assign]
+    Connection._content = handed_over  # type: ignore[method-assign]
