@@ -85,6 +85,13 @@ _BUILDERS: dict[str, Any] = {
 }
 
 
+_STEPS = [{"value": None, "color": "green"}, {"value": 1, "color": "red"}]
+_RED_FROM_ONE = [
+    m.DynamicConfigValue("thresholds", {"mode": "absolute", "steps": _STEPS}),
+    m.DynamicConfigValue("color", {"mode": "thresholds"}),
+]
+
+
 def panel(one: Panel) -> Any:
     """A panel with what helps to read it: what it says, its unit, its limits, where to look next."""
     made = _BUILDERS[one.kind]().title(one.title).description(one.description).span(one.width).height(_HEIGHT)
@@ -96,6 +103,8 @@ def panel(one: Panel) -> Any:
         made = made.thresholds(thresholds(one)).color_scheme(
             d.FieldColor().mode(m.FieldColorModeId.THRESHOLDS)
         )  # fmt: skip
+    for part in one.bad:
+        made = made.override_by_name(part, _RED_FROM_ONE)
     if one.kind == "bars" or one.kind == "stat":
         made = made.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     for n, query in enumerate(one.queries):

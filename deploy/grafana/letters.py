@@ -19,7 +19,8 @@ _UPHELD = _sum("amends_decisions_total", 'overall=~"upheld|partly"')
 
 MAIL = (
     Panel("What became of our letters?", "Letters within the range, by what became of them.",
-          (Query(summed("amends_letters_total", "$__range", _N, "outcome"), "{{outcome}}"),), kind="bars"),
+          (Query(summed("amends_letters_total", "$__range", _N, "outcome"), "{{outcome}}"),), kind="bars",
+          bad=("failed", "unknown", "blocked")),
     Panel("Which letters do we write?", "Letters that were sent within the range, by kind.",
           (Query(summed("amends_letters_total", "$__range", where(eq("outcome", "sent")), "kind"), "{{kind}}"),),
           kind="bars"),
@@ -51,7 +52,7 @@ PROMISES = (
           none="no case was upheld yet", width=8),
     Panel("How much time do we give ourselves?", "Median time from a letter to the date that it promises, 28 days.",
           (Query(quantile(0.5, "amends_promised_seconds", _W, _N), "median"),), unit="s",
-          none="nothing was promised yet", width=8),
+          none="nothing was promised yet", width=8, limits=(14 * 86400, 28 * 86400)),
 )  # fmt: skip
 OUTCOMES = (
     Panel("How often are customers right?", "Decisions by outcome, 28 days.",
@@ -72,7 +73,8 @@ OUTCOMES = (
     Panel("And how does that look lately?", "Cases that handlers resolved for the first time within 28 days with at "
           "most one reached contact: an early sign, before thirty days and the customer have had their say.",
           (Query(share(_sum("amends_resolved_total", eq("first_contact", "yes")), _sum("amends_resolved_total")),
-                 "first contact so far"),), unit="percentunit", none="nothing was resolved yet"),
+                 "first contact so far"),), unit="percentunit", none="nothing was resolved yet",
+          limits=(0.7, 0.5), red="below"),
     Panel("And what do customers say?", "Of what they said about the outcome: accepted, or confirmed on the "
           "telephone. 28 "
           "days; read it beside the last one.",
@@ -82,11 +84,13 @@ OUTCOMES = (
                  f"{_sum('amends_contacts_total', eq('confirmed', 'yes'))}) > 0)", "resolved, says the customer"),),
           unit="percentunit", limits=(0.7, 0.5), red="below", none="no customer said anything yet"),
     Panel("How do cases end?", "Closed cases within the range, by reason.",
-          (Query(summed("amends_closed_total", "$__range", _N, "reason"), "{{reason}}"),), kind="bars"),
+          (Query(summed("amends_closed_total", "$__range", _N, "reason"), "{{reason}}"),), kind="bars",
+          bad=("no_answer",)),
     Panel("And how often was closed not settled?", "Cases opened again within the range, by whom.",
           (Query(summed("amends_reopened_total", "$__range", _N, "by"), "by {{by}}"),), kind="bars", limits=(5, 20)),
     Panel("Do we reach them?", "Contacts within the range, by outcome.",
-          (Query(summed("amends_contacts_total", "$__range", _N, "outcome"), "{{outcome}}"),), kind="bars"),
+          (Query(summed("amends_contacts_total", "$__range", _N, "outcome"), "{{outcome}}"),), kind="bars",
+          bad=("wrong_number",)),
 )  # fmt: skip
 
 BOARD = Board(

@@ -19,7 +19,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """A question that a manager asks, and its answer. `limits` are where it turns amber, then red."""
+    """A question that a manager asks, and its answer. `limits` are where it turns amber, then red.
+
+    Where a whole is shown by its parts, `bad` names the parts that are red as soon as there are any.
+    """
 
     title: str
     description: str
@@ -28,6 +31,7 @@ class Panel:
     unit: Unit = "short"
     limits: tuple[float, ...] = ()
     red: Red = "above"
+    bad: tuple[str, ...] = ()
     none: str = "nothing yet"
     links: tuple[tuple[str, str], ...] = ()
     width: int = 6

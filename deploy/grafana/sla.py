@@ -78,17 +78,17 @@ AHEAD = (
     Panel(
         "What falls due next?", "Running clocks by the time that is left; overdue ones are missed and not finished.",
         (Query(now("amends_sla_due", where('within!="later"', tier=True), "within"), "{{within}}"),), kind="bars",
-        links=(("The board of one complaint", to(COMPLAINT)),), width=8,
+        links=(("The board of one complaint", to(COMPLAINT)),), width=8, bad=("overdue",),
     ),
     Panel(
         "How old is what is open?", "Open complaints by age since receipt.",
-        (Query(now("amends_open", _T, "age"), "{{age}}"),), kind="bars", width=8,
+        (Query(now("amends_open", _T, "age"), "{{age}}"),), kind="bars", width=8, bad=("older",),
     ),
     Panel(
         "Whose turn is it?", "Open complaints by who has to act: nobody yet, the handler, the customer, another "
         "department, "
         "or nobody any more because the answer is given.",
-        (Query(now("amends_open", _T, "state"), "{{state}}"),), kind="bars", width=8,
+        (Query(now("amends_open", _T, "state"), "{{state}}"),), kind="bars", width=8, bad=("unassigned",),
     ),
     Panel(
         "Does anybody wait without an owner?", "Since when the complaint that waits longest for a handler waits, by "
@@ -131,7 +131,7 @@ LATE = (
         "customer's clock, 28 days; from buckets.",
         (Query(quantile(0.5, "amends_first_response_seconds", "28d", _T, "tier"), "{{tier}} median"),
          Query(quantile(0.9, "amends_first_response_seconds", "28d", _T, "tier"), "{{tier}} 90 %")), unit="s",
-        kind="bars", none="nobody has answered yet",
+        kind="bars", none="nobody has answered yet", limits=(86400, 2 * 86400),
     ),
     Panel(
         "How close to the limit do we work?", "Share of finished work that had used at most 75 % of its limit, 28 "
@@ -143,6 +143,7 @@ LATE = (
     Panel(
         "How often must the ladder help?", "Rungs reached within the range, by what they do.",
         (Query(summed("amends_escalations_total", "$__range", _T, "action"), "{{action}}"),), kind="bars",
+        limits=(5, 20),
     ),
     Panel(
         "Do customers ask where the answer stays?", "Chases within the range. Read it beside attainment.",
@@ -158,7 +159,7 @@ OWED = (
     Panel(
         "Do letters go out?", "Letters within the range, by what became of them.",
         (Query(summed("amends_letters_total", "$__range", where(), "outcome"), "{{outcome}}"),), kind="bars",
-        links=(("Letters and outcomes", to(LETTERS)),),
+        links=(("Letters and outcomes", to(LETTERS)),), bad=("failed", "unknown", "blocked"),
     ),
     Panel(
         "Do we do what we write?", "Promises in letters, kept of those that were kept or broken, 28 days.",

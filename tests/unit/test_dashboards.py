@@ -15,6 +15,13 @@ from shared.base.measures import Measure
 
 SETS = ("_bucket", "_sum", "_count")
 NAMES = re.compile(r"amends_[a-z_]+")
+# Panels that have no limit: of what they show no amount is good or bad.
+NEITHER_GOOD_NOR_BAD = {
+    "What comes in?", "What is read, and with what result?", "Who is there?", "Is there room for the next one?",
+    "How did it go, hour by hour?", "Which letters do we write?", "How much do we promise?",
+    "How often are customers right?", "Where does it stand?", "Which promises run?", "What did we write?",
+    "What happened?", "What did we promise in letters?",
+}  # fmt: skip
 
 
 def measures() -> dict[str, Measure]:
@@ -49,6 +56,8 @@ def test_every_panel_asks_a_question_and_explains_its_answer(board: Board) -> No
         defaults = panel["fieldConfig"]["defaults"]
         assert defaults["unit"]
         assert defaults["noValue"] not in ("", "N/A")
+        limited = defaults.get("thresholds") or panel["fieldConfig"]["overrides"]
+        assert bool(limited) != (panel["title"] in NEITHER_GOOD_NOR_BAD), panel["title"]
         for target in panel["targets"]:
             source = target["datasource"]["uid"]
             assert source in ("${datasource}", "${database}")
