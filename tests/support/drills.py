@@ -133,16 +133,21 @@ class Drill:
         }  # fmt: skip
 
     async def look(self, alert: str, service: str, expected: str, **more: str) -> str:
-        """Type the page's commands: everything that they printed, which must match; for the table the match."""
-        printed = []
-        for command in looks(alert):
-            if "$ID" in command and "ID" not in more:
-                more["ID"] = re.findall(r"\b\d+\b", printed[-1])[0]
-            printed.append(await typed(command, self.environment(service, **more)))
-        text = "\n".join(printed)
-        found = re.search(expected, text, re.DOTALL)
-        assert found, f"{alert}: its page shows no {expected!r}:\n{text}"
-        return " ".join(found[0].split())[:90].replace("|", "/")
+        """Type the page's commands: everything that they printed, which must match; for the table the match.
+
+        Who sees nothing looks again: a lock that comes and goes is not there at each moment.
+        """
+        for _ in range(8):
+            printed: list[str] = []
+            for command in looks(alert):
+                if "$ID" in command and "ID" not in more:
+                    more["ID"] = re.findall(r"\b\d+\b", printed[-1])[0]
+                printed.append(await typed(command, self.environment(service, **more)))
+            text = "\n".join(printed)
+            if found := re.search(expected, text, re.DOTALL):
+                return " ".join(found[0].split())[:90].replace("|", "/")
+            await asyncio.sleep(0.7)
+        raise AssertionError(f"{alert}: its page shows no {expected!r}:\n{text}")
 
     async def tried(
         self, alert: str, cause: str, seen: Callable[[], Awaitable[str]], mend: str,
