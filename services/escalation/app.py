@@ -1,9 +1,9 @@
 """Escalation, composed."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import get_args
 
 from shared.base.errors import Refused
 from shared.base.loops import Loop
@@ -14,7 +14,6 @@ from shared.base.web import web_app
 from shared.calendars import CalendarError, Calendars, load_calendars
 from shared.deliver.http import Poster, networks
 from shared.deliver.webhooks import Target, Webhooks
-from shared.events.common import Language
 from shared.spine.spine import Spine
 
 from . import api
@@ -53,13 +52,13 @@ def read_data(settings: Settings) -> tuple[Calendars, dict[str, str]]:
     return calendars, texts
 
 
-def _warm(calendars: Calendars, texts: dict[str, str]) -> None:
+def _warm(calendars: Calendars, texts: dict[str, str], languages: Iterable[str]) -> None:
     """Work out this year and the next in the packs' calendars, so that no event waits for it."""
     year = datetime.now(UTC).year
     for body in texts.values():
         pack = check(body, calendars)
         for rule in pack.clocks:
-            for language in get_args(Language):
+            for language in languages:
                 calendars.get(pack.calendar_id(rule, language)).warm(year, year + 1)
 
 
@@ -67,7 +66,7 @@ def build(settings: Settings) -> Service:
     """The composition root."""
     calendars, texts = read_data(settings)
     book = PolicyBook(calendars)
-    _warm(calendars, texts)
+    _warm(calendars, texts, settings.tongues.all)
     on_call = _on_call(settings)
     store, escalation = Store(book, on_call), Escalation(book)
     spine: Spine[Case] = Spine(

@@ -228,7 +228,7 @@ class Pack(_Strict):
         """The pack's calendar for a complaint in this language."""
         if isinstance(self.calendar, str):
             return self.calendar
-        return self.calendar.get(language) or next(iter(self.calendar.values()))  # type: ignore[call-overload]
+        return self.calendar.get(language) or next(iter(self.calendar.values()))
 
     def provenance(self, rule: Rule) -> dict[str, str | None]:
         """Where a rule comes from and for when it holds; what it does not say itself is the pack's."""

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from shared.base.sql import to_json
+from shared.languages import Languages
 from shared.spine.effects import Emit
 from shared.spine.unit import Unit
 
 from . import accounting, identity
-from .entry import Entry, Snapshot, event_of, language_of
+from .entry import Entry, Snapshot, event_of
 from .identity import Contact
 from .links import Links
 from .metrics import ACCEPTED
@@ -30,6 +31,7 @@ class Admission:
     links: Links
     default_tier: str
     retention: Retention
+    languages: Languages
 
     async def admit(self, unit: Unit, entries: Sequence[Entry]) -> set[UUID]:
         """Write entries (one per id) and say so. The ids that were new. `unit` needs no lock on them, nor `now`.
@@ -76,7 +78,11 @@ class Admission:
                     contacts[contact] = snapshot.customer_id
                     known[contact] = snapshot
             words = entry.person
-            entry.language = entry.language or snapshot.language or language_of(f"{words.subject or ''} {words.text}")
+            entry.language = (
+                self.languages.known(entry.language)
+                or self.languages.known(snapshot.language)
+                or self.languages.told(f"{words.subject or ''} {words.text}")
+            )
             found[entry.id] = snapshot
         in_order = sorted(contacts.items(), key=lambda item: (item[0].kind, item[0].value))
         return found, Newcomers([customers[id] for id in sorted(customers)], in_order, self.default_tier)

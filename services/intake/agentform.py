@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
+from shared.events.common import LANGUAGE_TAG
+
 from . import identity, reference
 from .forms import LIMITS, WANTED, Form, say
 
@@ -78,7 +80,7 @@ class AgentForm(Form):
 
     def body(self, language: str, known: Mapping[str, str] | None = None) -> dict[str, object]:
         """The JSON body of the post. `known` is the chosen customer's own contact."""
-        spoken = self["language"] if self["language"] in ("zh", "en") else language
+        spoken = self["language"] if re.fullmatch(LANGUAGE_TAG, self["language"]) else language
         customer = {"language": spoken, **{n: self[n] for n in ("name", "email", "phone") if self[n]}, **(known or {})}
         body: dict[str, object] = {"kind": self.kind, "channel": "hotline", "text": self["text"], "customer": customer}
         body |= {name: self[name] for name in ("expected", "order_ref") if self[name]}

@@ -50,7 +50,7 @@ def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
     """Everything that the routes call."""
     key = settings.token_key.get_secret_value()
     links = Links(key, settings.public_url, settings.link_days, settings.token_keys[1:])
-    admission = Admission(settings.deployment_id, links, settings.default_tier, kept)
+    admission = Admission(settings.deployment_id, links, settings.default_tier, kept, settings.tongues)
     parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
     return Desk(
@@ -66,7 +66,9 @@ def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
         ),
-        directory=Directory(spine.work, settings.deployment_id, settings.phone_region, frozenset(settings.tiers)),
+        directory=Directory(
+            spine.work, settings.deployment_id, settings.phone_region, frozenset(settings.tiers), settings.tongues
+        ),
     )
 
 

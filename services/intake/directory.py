@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.base.errors import Problem
+from shared.events.common import Language
 from shared.events.intake import Customer, CustomerChanged, Person
+from shared.languages import DEFAULT, Languages
 from shared.spine.effects import Emit
 from shared.spine.unit import Work
 
@@ -26,6 +28,7 @@ class Directory:
     deployment: str
     region: str
     tiers: frozenset[str]
+    languages: Languages
 
     def contacts(self, external_id: str, given: DirectoryIn) -> list[Contact]:
         """The contacts in their one written form. Raises Problem for what is none."""
@@ -53,8 +56,9 @@ class Directory:
             row = _row(customer, external_id, given)
             await store.put(unit.tx, row, contacts)
             if before and (_seen(before) != _seen(row) or set(had) != set(contacts)):
+                changed = _changed(row, self.languages.known(row["language"]) or DEFAULT)
                 for complaint in concerned:
-                    unit.add(complaint, identity.uuid7(), [Emit(_changed(row))])
+                    unit.add(complaint, identity.uuid7(), [Emit(changed)])
         return customer
 
     async def find(self, contact: Contact) -> list[dict[str, Any]]:
@@ -106,10 +110,8 @@ def _seen(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["tier"], row["language"], row["relation"], row["person"]
 
 
-def _changed(row: dict[str, Any]) -> CustomerChanged:
-    customer = Customer(
-        customer_id=row["customer_id"], tier=row["tier"], language=row["language"] or "en", relation=row["relation"]
-    )
+def _changed(row: dict[str, Any], language: Language) -> CustomerChanged:
+    customer = Customer(customer_id=row["customer_id"], tier=row["tier"], language=language, relation=row["relation"])
     return CustomerChanged(customer=customer, personal={row["customer_id"]: Person(**row["person"])})
 
 

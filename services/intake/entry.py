@@ -91,12 +91,6 @@ class Snapshot:
     recent_matters: tuple[str, ...] = ()
 
 
-def language_of(text: str) -> Language:
-    """The language we answer in: Chinese where Chinese characters make up a fair share of the beginning."""
-    start = text[:400]
-    return "zh" if len(_HAN.findall(start)) * 8 >= len(start.strip()) > 0 else "en"
-
-
 def clip(text: str) -> tuple[str, bool]:
     """As much of the text as one event carries, and whether something was left out."""
     clipped = text[:TEXT_CHARS]

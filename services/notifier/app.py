@@ -16,7 +16,7 @@ from shared.deliver.spool import Spool
 from shared.deliver.texting import Gateway
 from shared.spine.spine import Spine
 
-from . import api, language, policy, remedies, specimens
+from . import api, language, packs, policy, remedies, specimens
 from .debts import Debts
 from .editions import Shelf
 from .handlers import Notifier
@@ -36,8 +36,9 @@ _TEMPLATES_SECONDS = 5.0
 
 def read_data(settings: Settings) -> Writer:
     """Languages, rules and policy, checked and tried out. Raises Refused with the first thing that is wrong."""
+    packs.install(settings.tongues)
     try:
-        house = policy.load(settings.notifier_policy)
+        house = packs.signed(policy.load(settings.notifier_policy))
         for code, signer in house.house.items():
             if signer.timezone != settings.time_zones.get(code):
                 raise Refused(f"{code} letters are in {signer.timezone}, AMENDS_TIME_ZONES has another zone for {code}")
@@ -88,7 +89,7 @@ def spool(settings: Settings) -> Spool | None:
 
 def printed(row: Any, writer: Writer, settings: Settings, at: datetime, *, large: bool = False) -> bytes:
     """A letter as PDF, dated in the customer's zone. Raises NoFont."""
-    house, language = writer.policy.house[row.language], writer.languages[row.language]
+    house, language = writer.context(row.language).house, writer.languages[writer.written_in(row.language)]
     sheet = Sheet(
         house=house.name, house_contact=house.contact, name=row.to_name, subject=row.subject, reference=row.reference,
         language=language.html_lang, written_on=at.astimezone(writer.zone(row.language)).date(), text=row.text,

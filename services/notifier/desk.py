@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from .letter import Kind, Letter, LetterBlocked, Paragraph, Part, Sentence
 from .lint import Linter, Report
+from .lint.rules import vocabulary
 from .mime import html
 from .model import Contact, Facts, LetterRow, letter_id
 from .shapes import FindingOut, LetterIn, LintIn, PartOut, PreviewIn, PreviewOut, SentenceIn
@@ -17,7 +18,7 @@ _PARTS: tuple[Part, ...] = (
     "cushion", "apology", "facts", "decisions", "remedy", "call_to_action", "rights", "body", "closing",
 )  # fmt: skip
 _CJK = re.compile(r"[㐀-鿿]")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’.,-]*")
+_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ0-9][A-Za-zÀ-ɏͰ-ӿ0-9'’.,-]*")
 ENGLISH_WORDS_PER_MINUTE, CHINESE_CHARACTERS_PER_MINUTE = 238, 375
 
 
@@ -32,7 +33,7 @@ def lint(linter: Linter, wanted: LintIn) -> Report:
 def structured(given: LetterIn, kind: Kind, language: str) -> Letter:
     """A letter in structure as the linter reads it: one paragraph a part."""
     paragraphs = []
-    joint = "" if language == "zh" else " "
+    joint = "" if vocabulary(language).characters else " "
     for part in _PARTS:
         sentences = tuple(_sentence(part, s) for s in getattr(given, part))
         if sentences:
@@ -68,7 +69,7 @@ def look(writer: Writer, row: LetterRow, facts: Facts, now: datetime) -> Preview
         short = writer.short(row, facts, now)
     except LetterBlocked:
         short = ""
-    language = writer.languages[facts.language]
+    language = writer.languages[letter.language]
     return PreviewOut(
         subject=letter.subject,
         text=letter.text,

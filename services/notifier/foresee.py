@@ -61,4 +61,4 @@ def foresee(writer: Writer, matter: Matter, facts: Facts, wanted: ForeseeIn, now
         row.inputs["words"] = wanted.words
     seen = look(writer, row, facts, now)
     above = approvals.above(row, writer.policy) if seen.missing is None else {}
-    return ForeseeOut(**seen.model_dump(), language=facts.language, above=above, promised=row.inputs["still_promised"])
+    return ForeseeOut(**seen.model_dump(), language=row.language, above=above, promised=row.inputs["still_promised"])

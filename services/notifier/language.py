@@ -1,16 +1,18 @@
 """The language files: read, checked, and put together into what letters are written from.
 
-A language is a folder of YAML files below data/languages; together they are one document.
+A language is a folder of YAML files (`packs.py` says where); together they are one document.
 """
 
 import string
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from typing import Any, get_args
 
 import yaml
 
+from . import packs
 from .letter import KINDS, Part
+from .packs import LanguageError
 from .wording import (
     Choice,
     Language,
@@ -29,10 +31,6 @@ PARTS = frozenset(get_args(Part))
 FORMS = frozenset({"", "day", "weekday", "full", "moment", "time", "quoted", "cap", "low"})
 SIGNERS = ("handler", "house")
 _MERGED = ("sentences", "letters", "short", "signatures")
-
-
-class LanguageError(ValueError):
-    """The language file is wrong; the message says where."""
 
 
 def _condition(text: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -119,7 +117,9 @@ def parse(raw: Mapping[str, Any], where: str = "language") -> Language:
             kind: _letter(entry, sentences, f"{where}: letters.{kind}") for kind, entry in raw["letters"].items()
         }
         for named, what in ((letters, "letter"), (raw["short"], "short form")):
-            if missing := set(KINDS) - set(named):
+            # A language may leave kinds of letters to another; then it leaves their short forms to it, too.
+            wanted = set(letters) if raw.get("otherwise") else set(KINDS)
+            if missing := wanted - set(named):
                 raise LanguageError(f"{where}: no {what} for {', '.join(sorted(missing))}")
             if unknown := set(named) - set(KINDS):
                 raise LanguageError(f"{where}: there is no kind of letter {sorted(unknown)[0]!r}")
@@ -133,6 +133,7 @@ def parse(raw: Mapping[str, Any], where: str = "language") -> Language:
             signatures={k: _variants(v, f"{where}: signatures.{k}") for k, v in raw["signatures"].items()},
             letters=letters,
             sentences=sentences,
+            otherwise=raw.get("otherwise"),
             short={kind: _variants(entry, f"{where}: short.{kind}") for kind, entry in raw["short"].items()},
         )
     except KeyError as missing:
@@ -158,18 +159,24 @@ def merged(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """The package's languages as documents, by code."""
-    return {
-        folder.name: merged({f"{folder.name}/{f.name}": yaml.safe_load(f.read_text("utf-8")) for f in _yaml(folder)})
-        for folder in sorted((files("services.notifier") / "data" / "languages").iterdir(), key=lambda f: f.name)
-        if folder.is_dir()
-    }
+    """The languages as documents, by code. Raises LanguageError."""
+    return {code: merged({f"{code}/{f.name}": _yaml(code, f) for f in packs.letters(code)}) for code in packs.codes()}
 
 
 def load_all() -> dict[str, Language]:
-    """The languages that come with the package, by code."""
-    return {code: parse(document, code) for code, document in documents().items()}
+    """The languages that there are, by code. Raises LanguageError when one is wrong, or leaves letters to none."""
+    found = {code: parse(document, code) for code, document in documents().items()}
+    for code, language in found.items():
+        if language.code != code:
+            raise LanguageError(f"{code}: the document is in {language.code!r}")
+        other = language.otherwise
+        if other is not None and (other not in found or found[other].otherwise):
+            raise LanguageError(f"{code}: otherwise: {other!r} is no language that has every letter")
+    return found
 
 
-def _yaml(folder: Any) -> Iterator[Any]:
-    return iter(sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name))
+def _yaml(code: str, file: Traversable) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise LanguageError(f"{code}/{file.name}: {' '.join(str(problem).split())}") from None

@@ -41,7 +41,7 @@ class Milestones:
         if any(row.kind == "holding" for row in unclaimed(matter)):
             return
         inputs = {
-            "reason": getattr(data.reason, facts.language) if data.reason else None,
+            "reason": getattr(data.reason, facts.language, None),
             "answer_by": data.new_date.isoformat() if data.new_date else None,
         }
         yield from self.debts.owe(matter, facts, event.id, "holding", now, inputs=inputs)
@@ -57,7 +57,7 @@ class Milestones:
         inputs = {
             "may_go": True,
             "missed": data.due_at.isoformat(),
-            "outside": getattr(data.outside, facts.language) if data.outside else None,
+            "outside": getattr(data.outside, facts.language, None),
         }
         yield from self.debts.owe(matter, facts, event.id, "referral", now, inputs=inputs)
 

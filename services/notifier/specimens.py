@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,6 +12,7 @@ import yaml
 
 from shared.events.common import Decision, Staff
 
+from . import packs
 from .letter import KINDS, Kind, Letter, LetterBlocked
 from .lint import Finding, Report
 from .model import Contact, Facts, LetterRow, letter_id
@@ -38,26 +37,30 @@ class Unfit(ValueError):
     """A template writes letters that the gate would stop: it must not be used."""
 
 
-@cache
-def _data() -> dict[str, Any]:
-    folder = files("services.notifier") / "data" / "specimens"
-    found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return {f.name.removesuffix(".yaml"): yaml.safe_load(f.read_text(encoding="utf-8")) for f in found}
+@packs.kept
+def _data(language: str) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(packs.specimens(language).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise Unfit(f"{language}: specimens: {' '.join(str(problem).split())}") from None
+    if not isinstance(found, dict):
+        raise Unfit(f"{language}: specimens: not a mapping")
+    return found
 
 
 def languages() -> list[str]:
     """The languages that have specimens."""
-    return list(_data())
+    return packs.codes()
 
 
 def now(language: str = "en") -> datetime:
     """The moment at which specimens are written."""
-    return datetime.fromisoformat(_data()[language]["now"])
+    return datetime.fromisoformat(_data(language)["now"])
 
 
 def outcomes(language: str, kind: Kind) -> list[str]:
     """What a letter of this kind can say: for most kinds one thing, named by the empty word."""
-    own = _data()[language]
+    own = _data(language)
     return (
         list(own["decisions"])
         if kind == "resolution"
@@ -67,7 +70,7 @@ def outcomes(language: str, kind: Kind) -> list[str]:
 
 def facts(language: Any, **other: Any) -> Facts:
     """The complaint of the specimens, with some things otherwise."""
-    own = _data()[language]
+    own = _data(language)
     values: dict[str, Any] = {
         "reference": "AM-7K2M9Q4T1C",
         "channel": "email",
@@ -98,14 +101,14 @@ def case(language: Any, kind: Kind, outcome: str) -> Facts:
         other["last_matter"] = "C3_network_defect"
     if kind == "final":
         other["stage"] = 2
-    if kind in _data()[language]["late_kinds"]:
-        other["received_at"] = datetime.fromisoformat(_data()[language]["long_ago"])
+    if kind in _data(language)["late_kinds"]:
+        other["received_at"] = datetime.fromisoformat(_data(language)["long_ago"])
     return facts(language, **other)
 
 
 def row(language: Any, kind: Kind, outcome: str | None = None) -> LetterRow:
     """A ledger row for a letter of this kind, with all that it needs; without an outcome the first of them."""
-    own = _data()[language]
+    own = _data(language)
     told = outcomes(language, kind)[0] if outcome is None else outcome
     handler = Staff(**own["handler"]).model_dump()
     if kind in DECIDED:
@@ -129,6 +132,8 @@ def kinds(writer: Writer, language: str) -> Iterator[tuple[Kind, str]]:
     """
     told = bool(writer.policy.rights.get(language))
     for kind in KINDS:
+        if kind not in writer.languages[language].letters:
+            continue  # left to another language
         if told or "right" not in writer.languages[language].letters[kind].lists:
             yield from ((kind, outcome) for outcome in outcomes(language, kind))
 
@@ -149,7 +154,7 @@ def specimen(writer: Writer, kind: Kind, outcome: str, about: Facts) -> Specimen
 
 def variations(language: Any) -> Iterator[Facts]:
     """Complaints that differ in what is on record: each sentence is needed with and without its data."""
-    person = Contact(**_data()[language]["person"])
+    person = Contact(**_data(language)["person"])
     people = (person, Contact(email=person.email), person.model_copy(update={"salutation": None, "subject": None}))
     channels = ("letter", "email", "web", "hotline", "counter", "app", "chat", "social")
     clocks: tuple[dict[str, datetime], ...] = (

@@ -98,6 +98,7 @@ class Ways:
 
     def mail(self, attempt: Attempt, address: str) -> Mail:
         """The mail of a letter."""
+        written = self.languages.get(attempt.language)
         return Mail(
             message_id=message_id(attempt.id, self.identity.domain),
             sender=self.identity.sender,
@@ -106,7 +107,7 @@ class Ways:
             name=attempt.to_name,
             subject=attempt.subject,
             text=attempt.text,
-            html_lang=self.languages[attempt.language].html_lang,
+            html_lang=written.html_lang if written else attempt.language,
             automatic=attempt.automatic,
             thread=attempt.thread,
             large=attempt.large,

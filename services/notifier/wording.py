@@ -102,6 +102,7 @@ class Language:
     sentences: Mapping[str, SentenceSpec]
     short: Mapping[str, tuple[Variant, ...]] = field(default_factory=dict)
     plans: dict[Any, Any] = field(default_factory=dict)  # what letters say under which conditions, once chosen
+    otherwise: str | None = None  # the language of the letters that this one has no template for
     _days: dict[tuple[date, str, bool], str] = field(default_factory=dict)
 
     def render(self, variant: Variant, data: Mapping[str, Any], today: date) -> str:
@@ -143,7 +144,7 @@ class Language:
     def _date(self, value: date, form: str) -> str:
         names = self.raw["dates"]
         words = {
-            "d": value.day,
+            "d": names.get("ordinals", {}).get(value.day, value.day),
             "y": value.year,
             "month": names["months"][value.month - 1],
             "weekday": names["weekdays"][value.weekday()],
@@ -165,6 +166,8 @@ class Language:
         """An amount: no decimals when they are zero, thousands apart."""
         amount = value.amount
         number = f"{amount:,.0f}" if amount == amount.to_integral_value() else f"{amount:,.2f}"
+        if marks := self.raw.get("numbers"):
+            number = number.translate({ord(","): marks["thousands"], ord("."): marks["decimal"]})
         forms = self.raw["money"]
         return str(forms.get(value.currency, forms["other"])).format(n=number, currency=value.currency)
 

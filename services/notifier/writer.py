@@ -35,12 +35,28 @@ class Writer:
         self.languages[language.code] = language
         self._contexts[language.code] = Context(language, self.policy)
 
+    def written_in(self, tag: str, kind: Kind | None = None) -> str:
+        """The language in which a letter of this kind is written to a reader of the one that the tag names.
+
+        `fr-CA` is read as `fr`; a language that there is not, as the house's own; and a language may leave kinds of
+        letters that it has no template for to another.
+        """
+        while tag and tag not in self.languages:
+            tag = tag.rpartition("-")[0]
+        language = self.languages[tag or self.policy.default_language]
+        return language.otherwise if language.otherwise and kind and kind not in language.letters else language.code
+
+    def _read(self, facts: Facts, kind: Kind) -> Facts:
+        code = self.written_in(facts.language, kind)
+        return facts if code == facts.language else facts.model_copy(update={"language": code})
+
     def write(self, row: LetterRow, facts: Facts, now: datetime, *, gate: bool = True) -> Letter:
         """The letter of this row. Raises LetterBlocked: a datum is missing, or the gate found something.
 
         A letter that the gate stopped is kept in the row all the same, so that a person can read and judge it.
         Without `gate` (for looking at it) only missing data are a reason.
         """
+        facts = self._read(facts, row.kind)
         context = self._contexts[facts.language]
         letter = compose(row.kind, context.language, self._scope(context, row, facts, now), context.today(now))
         row.language, row.subject, row.text = facts.language, letter.subject, letter.text
@@ -55,6 +71,7 @@ class Writer:
 
         Raises LetterBlocked: a datum is missing, nothing is short enough, or a rule of short forms stopped it.
         """
+        facts = self._read(facts, row.kind)
         context = self._contexts[facts.language]
         text = short_form(row.kind, context.language, self._scope(context, row, facts, now), context.today(now))
         report = self.linter.short(text, facts.language, row.kind, self.case(row, facts))
@@ -71,12 +88,12 @@ class Writer:
         return scope
 
     def context(self, language: str) -> Context:
-        """The data of letters in this language."""
-        return self._contexts[language]
+        """The data of letters to readers of this language."""
+        return self._contexts[self.written_in(language)]
 
     def zone(self, language: str) -> ZoneInfo:
         """The zone of customers who read this language."""
-        return self._contexts[language].zone
+        return self.context(language).zone
 
     def check(self, letter: Letter, row: LetterRow, facts: Facts) -> list[str]:
         """Ids of the rules that stop this letter; empty when it may go out."""
@@ -93,6 +110,7 @@ class Writer:
 
     def case(self, row: LetterRow, facts: Facts) -> CaseData:
         """What the rules compare this letter with."""
+        facts = self._read(facts, row.kind)
         context = self._contexts[facts.language]
         signer = context.language.letters[row.kind].sign
         return record.of_letter(row, facts, self.policy, signer=signer, zone=context.zone, working=context.is_working)

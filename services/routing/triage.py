@@ -105,7 +105,12 @@ def load_rules() -> Rules:
 
 
 def language_of(text: str, otherwise: Language | None) -> tuple[Language, str]:
-    """The language of a text by its script, and how that was decided. A Chinese character weighs as much as a word."""
+    """The language of a text by its script, and how that was decided. A Chinese character weighs as much as a word.
+
+    A language that the rules have no words for is taken from the channel: its script may be that of another.
+    """
+    if otherwise not in (None, "zh", "en"):
+        return otherwise, "language:channel"
     han = 0 if text.isascii() else sum(map(len, _HAN.findall(text)))
     # Without Chinese it is enough to know whether there are a few words.
     latin = len(_LATIN.findall(text)) if han else sum(1 for _ in islice(_LATIN.finditer(text), _FEW))

@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.events.envelope import TOPIC
+from shared.languages import PACKAGE, Languages
 
 from .brokers import Brokers
 
@@ -58,8 +59,9 @@ class ServiceSettings(KafkaAccess):
     public_url: str = Field("http://127.0.0.1:8001", description="Where customers reach intake's pages")
     routing_url: str | None = Field(None, description="Where routing answers: it knows whether a sign-in is still good")
     desk_url: str | None = Field(None, description="Where people reach the desk, to sign in for every page")
+    languages: Path | None = Field(None, description="Folder of further languages; docs/adding-a-language.md")
     time_zones: dict[str, str] = Field(
-        {"zh": "Asia/Shanghai", "en": "Europe/London"},
+        {code: tongue.zone for code, tongue in PACKAGE.items()},
         description="JSON: the zone in which people who read a language are told times",
     )
     http_host: str = "127.0.0.1"
@@ -86,6 +88,23 @@ class ServiceSettings(KafkaAccess):
         """The key that signs, and then the one before it, if what that one signed is still good."""
         keys = (self.token_key, self.token_key_before)
         return tuple(key.get_secret_value() for key in keys if key)
+
+    @property
+    def tongues(self) -> Languages:
+        """The languages in which there are customers. Raises LanguagesError."""
+        return Languages.of(self.languages)
+
+    @field_validator("languages")
+    @classmethod
+    def _folder_of_languages(cls, folder: Path | None) -> Path | None:
+        Languages.of(folder)
+        return folder
+
+    @model_validator(mode="after")
+    def _zones_of_languages(self) -> Self:
+        zones = {code: tongue.zone for code, tongue in self.tongues.all.items()}
+        self.time_zones = {**zones, **self.time_zones}
+        return self
 
     @field_validator("time_zones")
     @classmethod

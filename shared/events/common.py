@@ -1,13 +1,18 @@
 """Vocabulary that several events share."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import StringConstraints
 
 from .envelope import Frozen
 
 Channel = Literal["web", "hotline", "email", "counter", "letter", "app", "chat", "social"]
-Language = Literal["zh", "en"]
+# A language tag of BCP 47: language, and where it matters script and region (`en`, `pt-BR`, `zh-Hant`). Which languages
+# an installation has is data (shared/languages); who has none for a tag falls back (docs/adding-a-language.md).
+LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG)]
 Cause = Literal[
     "C1_product_quality",
     "C2_repair_quality",

@@ -1,6 +1,7 @@
 """What other systems rely on in events: schemas, examples that stay readable, and the matrix in the docs."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from services import outside
 from shared.events import codec, export
 from shared.events.catalog import BY_TYPE, CONSUMERS, SERVICES
+from shared.events.common import LANGUAGE_TAG
 from shared.events.envelope import Payload
 from tests.support import examples
 
@@ -70,7 +72,11 @@ def test_a_type_has_one_emitter_and_never_consumes_itself() -> None:
 
 
 def _breaking(old: dict[str, Any], new: dict[str, Any], where: str = "") -> list[str]:
-    """What a consumer of the old schema would miss or be surprised by in the new one."""
+    """What a consumer of the old schema would miss or be surprised by in the new one.
+
+    A list of words may become a pattern that all of them match: what was understood is, and a consumer falls back for
+    what it does not know, as each does for a customer's language. It may not lose words, and a pattern may not change.
+    """
     found = [f"{where}/{n} is gone" for n in old.get("properties", {}) if n not in new.get("properties", {})]
     found += [f"{where}/{n} became required" for n in new.get("required", []) if n not in old.get("required", [])]
     found += [f"{where}/{n} may be absent now" for n in old.get("required", []) if n not in new.get("required", [])]
@@ -79,11 +85,20 @@ def _breaking(old: dict[str, Any], new: dict[str, Any], where: str = "") -> list
         if other is not None:
             if part.get("type") != other.get("type"):
                 found.append(f"{where}/{name} changed its type")
+            lost = [word for word in part.get("enum", ()) if not _takes(other, word)]
+            found += [f"{where}/{name} no longer takes {word}" for word in lost]
+            if "pattern" in part and part["pattern"] != other.get("pattern"):
+                found.append(f"{where}/{name} changed its pattern")
             found += _breaking(part, other, f"{where}/{name}")
     for name, part in old.get("$defs", {}).items():
         if name in new.get("$defs", {}):
             found += _breaking(part, new["$defs"][name], f"{where}/$defs/{name}")
     return found
+
+
+def _takes(part: dict[str, Any], word: str) -> bool:
+    """Whether this part of a schema still allows a word."""
+    return word in part["enum"] if "enum" in part else bool(re.search(part.get("pattern", ""), word))
 
 
 def test_schemas_only_grew_since_the_first_release() -> None:
@@ -103,4 +118,11 @@ def test_the_additive_check_sees_what_breaks_consumers() -> None:
     assert _breaking(old, {"properties": {"a": {"type": "string"}}, "required": ["a"]})
     assert _breaking(old, {**old, "required": ["a", "b"]})
     assert _breaking(old, {**old, "required": []})
+    words = {"properties": {"language": {"type": "string", "enum": ["zh", "en"]}}}
+    for wider in ({"enum": ["zh", "en", "fr"]}, {"pattern": LANGUAGE_TAG}):
+        assert _breaking(words, {"properties": {"language": {"type": "string", **wider}}}) == []
+    for narrower in ({"enum": ["en"]}, {"pattern": "^e"}):
+        assert _breaking(words, {"properties": {"language": {"type": "string", **narrower}}})
+    told = {"properties": {"language": {"type": "string", "pattern": LANGUAGE_TAG}}}
+    assert _breaking(told, {"properties": {"language": {"type": "string", "pattern": "^[a-z]{2}$"}}})
     assert _breaking(old, {**old, "properties": {"a": {"type": "number"}, "b": {"type": "integer"}}})

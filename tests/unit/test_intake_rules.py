@@ -5,13 +5,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.intake import commands, entry, handlers, identity, timeline
+from services.intake import commands, handlers, identity, timeline
 from services.intake.commands import COMMANDS, Said, Staffed
 from services.intake.forms import CommentCard, Form, QuickForm, post
 from services.intake.model import TIMELINE_LIMIT, Case, Clock, Origin, Stage
 from services.intake.throttle import Throttle
 from shared.base.errors import Conflict
 from shared.events.envelope import Event
+from shared.languages import Languages
 from shared.spine.effects import Emit
 from tests.support.examples import example
 
@@ -171,9 +172,9 @@ def test_contacts_have_one_form() -> None:
 
 
 def test_the_language_is_the_one_that_was_written() -> None:
-    assert entry.language_of("我的手机坏了，请退款") == "zh"
-    assert entry.language_of("My phone (手机) is broken and I want a refund for it, please.") == "en"
-    assert entry.language_of("") == "en"
+    assert Languages().told("我的手机坏了，请退款") == "zh"
+    assert Languages().told("My phone (手机) is broken and I want a refund for it, please.") == "en"
+    assert Languages().told("") == "en"
 
 
 def test_tries_are_counted_per_name() -> None:

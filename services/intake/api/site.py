@@ -44,6 +44,7 @@ class Site:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.zones = desk.settings.time_zones
+        self.names = {code: tongue.name for code, tongue in desk.settings.tongues.all.items()}
         self.pages = Pages("intake", zones=self.zones, cookie="lang")
         self.posts = Throttle(limit=desk.settings.form_posts, seconds=60)
         self._key = hashlib.sha256(b"held files\x00" + desk.settings.token_key.get_secret_value().encode()).digest()
@@ -56,7 +57,7 @@ class Site:
     def render(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """A page in the reader's language."""
         here = f"{self.desk.settings.public_url.rstrip('/')}{request.url.path}"
-        shared = {"t": timeline, "desk_url": self.desk.settings.desk_url, "here": here}
+        shared = {"t": timeline, "desk_url": self.desk.settings.desk_url, "here": here, "languages": self.names}
         return self.pages.response(request, name, {**shared, **values}, status=status)
 
     def trouble(self, request: Request, problem: Problem) -> Response:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from shared.base.errors import NotFound
+from shared.base.errors import NotFound, Problem
 from shared.base.security import Role, allow
 from shared.spine.spine import Spine
 
@@ -24,11 +24,21 @@ def router(writer: Writer) -> APIRouter:
     """Letters that are looked at and not kept, from what the caller gives alone."""
     routes = APIRouter(prefix="/v1")
 
+    def known(language: str) -> None:
+        # Letters to customers fall back; who tries a language out is told that there is none.
+        if language not in writer.languages:
+            there = ", ".join(writer.languages)
+            raise Problem(
+                422, "Unprocessable content", "There is no such language here.",
+                errors=[{"pointer": "/language", "detail": f"is none of {there}"}],
+            )  # fmt: skip
+
     # Plain functions: they reckon for milliseconds, and a thread keeps that away from the sender's loop.
     @routes.post("/letters/lint")
     @allow(*WRITERS)
     def lint_letter(wanted: LintIn) -> LintOut:
         """What the rules find in a letter, where, and what to write instead; and the gate's verdict."""
+        known(wanted.language)
         report = lint(writer.linter, wanted)
         return LintOut(findings=[FindingOut(**f.as_json()) for f in report.findings], gate=report.gate)
 
@@ -36,6 +46,7 @@ def router(writer: Writer) -> APIRouter:
     @allow(*WRITERS)
     def preview_letter(wanted: PreviewIn) -> PreviewOut:
         """The letter that these data make, as the customer would see it."""
+        known(wanted.language)
         return preview(writer, wanted)
 
     return routes

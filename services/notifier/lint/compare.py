@@ -44,7 +44,7 @@ def sums(words: Vocabulary, text: str) -> Iterator[tuple[Decimal, int, int]]:
     """Amounts of money in a text, as (amount, start, end)."""
     for match in words.words["C5"].named["money"].finditer(text):
         try:
-            yield Decimal(match[1].replace(",", "").rstrip(".")), *match.span()
+            yield words.amount(match[1]), *match.span()
         except InvalidOperation:
             continue
 

@@ -8,13 +8,13 @@ from .reading import CaseData, Doc, Span
 from .rules import Words
 from .structure import Check, Place, place
 
-_WORD = re.compile(r"[A-Za-z0-9£$€¥][\w'’.,%-]*")
+_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ0-9£$€¥][\w'’.,%-]*")
 _CJK = re.compile(r"[㐀-鿿]")
 
 
 def length(doc: Doc, text: str) -> int:
-    """Words of an English text, characters of a Chinese one: letters and digits, without punctuation."""
-    return len(_CJK.findall(text)) + len(_WORD.findall(text)) if doc.language == "zh" else len(_WORD.findall(text))
+    """Words of a text, and characters of a Chinese one: letters and digits, without punctuation."""
+    return len(_WORD.findall(text)) + (len(_CJK.findall(text)) if doc.words.characters else 0)
 
 
 def not_too_long(doc: Doc, words: Words, case: CaseData) -> Iterator[Place]:
@@ -33,7 +33,7 @@ def says_it_at_once(doc: Doc, words: Words, case: CaseData) -> Iterator[Place]:
     if not doc.spans:
         return
     start, end = doc.spans[0].start, doc.spans[-1].start + len(doc.spans[-1].text)
-    unit = _CJK if doc.language == "zh" else _WORD
+    unit = _CJK if doc.words.characters else _WORD
     seen = [m.end() for m in unit.finditer(doc.text, start, end)][: doc.words.length["opening"]]
     window = doc.text[start : seen[-1]] if seen else ""
     if not any(p.search(window) for p in doc.words.words["A3"].match):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
 
 from ..letter import Letter, Sentence
 from .rules import Vocabulary, vocabulary
@@ -65,7 +64,7 @@ class CaseData:
     titles: frozenset[str] | None = None
     signs: tuple[str, ...] | None = None
     reference: str | None = None
-    written_in: Literal["zh", "zh-Hant", "en"] | None = None
+    written_in: str | None = None
     rights: tuple[str, ...] | None = None
     late: bool | None = None
     formats: bool = False

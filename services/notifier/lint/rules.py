@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
 
+from .. import packs
 from ..letter import KINDS
+from ..packs import LanguageError
 
 Level = Literal["error", "warn", "info", "off"]
 _MACRO = re.compile(r"<([A-Z]+)>")
@@ -53,7 +56,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A language as the linter sees it."""
+    """A language as the linter sees it. `characters`: it counts characters, not words; `decimal`: its decimal mark."""
 
     sentence: re.Pattern[str]
     greeting: re.Pattern[str]
@@ -64,6 +67,14 @@ class Vocabulary:
     months: tuple[str, ...]
     length: Mapping[str, int]
     words: Mapping[str, Words]
+    characters: bool = False
+    decimal: str = "."
+
+    def amount(self, text: str) -> Decimal:
+        """A number as this language writes it. Raises decimal.InvalidOperation."""
+        if self.decimal == ",":
+            text = "".join(text.split()).replace(".", "").replace(",", ".")
+        return Decimal(text.replace(",", "").rstrip("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +127,18 @@ def _row(entry: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str,
     return row
 
 
-@cache
+@packs.kept
 def vocabulary(language: str) -> Vocabulary:
-    """The patterns of a language. Raises FileNotFoundError when there are none."""
-    raw = _yaml(language)
+    """The patterns of a language. Raises LanguageError when they are wrong, or when there are none."""
+    try:
+        return _read(yaml.safe_load(packs.rules(language).read_text(encoding="utf-8")))
+    except KeyError as missing:
+        raise LanguageError(f"{language}: rules: {missing.args[0]!r} is missing") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, re.error, TypeError, ValueError) as problem:
+        raise LanguageError(f"{language}: rules: {' '.join(str(problem).split())}") from None
+
+
+def _read(raw: Any) -> Vocabulary:
     macros: dict[str, str] = {}
     for name, pattern in raw["macros"].items():
         macros[name] = _MACRO.sub(lambda m: macros[m[1]], pattern)
@@ -152,4 +171,6 @@ def vocabulary(language: str) -> Vocabulary:
         months=tuple(m.lower() for m in raw["months"]),
         length=raw["length"],
         words={id_: words(id_) for id_ in rules()},
+        characters=raw.get("counts") == "characters",
+        decimal=raw.get("decimal", "."),
     )

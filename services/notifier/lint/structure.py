@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from decimal import Decimal
 
 from .pii import find
 from .reading import CaseData, Doc, Span
@@ -82,7 +81,7 @@ def amounts_of_the_case(doc: Doc, words: Words, case: CaseData) -> Iterator[Plac
         return
     for span in doc.of("remedy"):
         for match in words.named["money"].finditer(span.text):
-            if Decimal(match[1].replace(",", "").rstrip(".")) not in case.amounts:
+            if doc.words.amount(match[1]) not in case.amounts:
                 yield span.start + match.start(), span.start + match.end()
 
 

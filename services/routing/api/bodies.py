@@ -7,7 +7,17 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from shared.base.fields import Day, clean
 from shared.calendars import builtin
-from shared.events.common import Apology, CallToAction, Decision, Fact, Finding, Issue, Remedy, RequestOutcome
+from shared.events.common import (
+    Apology,
+    CallToAction,
+    Decision,
+    Fact,
+    Finding,
+    Issue,
+    Language,
+    Remedy,
+    RequestOutcome,
+)
 
 from ..model import Handler, Presence, Shift
 from .fields import Amount, AnyCause, Body, Command, Currency, Id, Short
@@ -36,7 +46,7 @@ class HandlerIn(Body):
     contact: Short
     tiers: list[Short] = Field(max_length=20)
     skills: dict[Short, Annotated[int, Field(ge=1, le=5)]] = Field(max_length=50)
-    languages: list[Literal["zh", "en"]] = Field(min_length=1)
+    languages: list[Language] = Field(min_length=1)
     capacity: int = Field(ge=0, le=1000)
     authority: dict[Currency, Amount] = {}
     permissions: list[Short] = Field([], max_length=20)

@@ -69,6 +69,8 @@ class Screen:
         self.zones = desk.spine.settings.time_zones
         self.desk, self.work, self.pages = desk, Work(desk), Pages("routing", zones=self.zones)
         self.pages.environment.globals["asset"] = address_of
+        names = {code: tongue.name for code, tongue in desk.spine.settings.tongues.all.items()}
+        self.pages.environment.globals["languages"] = names
 
     def language(self, request: Request) -> str:
         """`zh` or `en`."""

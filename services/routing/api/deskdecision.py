@@ -137,7 +137,7 @@ def _currency(case: Case, actor: Actor, form: Mapping[str, str]) -> str:
     typed = form.get("r0-currency", "")
     if len(typed) == 3 and typed.isalpha():
         return typed.upper()
-    usual = _CURRENCY[case.language]
+    usual = _CURRENCY.get(case.language, "")
     own = list(actor.handler.authority) if actor.handler else []
     return usual if usual in own or not own else own[0]
 

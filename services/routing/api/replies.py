@@ -1,6 +1,6 @@
 """The reply library: read and used by whoever works, kept by leads and quality."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from shared.base.errors import Conflict, NotFound, Problem
 from shared.base.fields import clean
 from shared.base.security import Role, allow
-from shared.events.common import Cause, Language
+from shared.events.common import LANGUAGE_TAG, Cause, Language
 
 from .. import replies
 from ..replies import Reply
@@ -114,7 +114,7 @@ def router(desk: Desk) -> APIRouter:
     @allow(*USERS)
     async def list_replies(
         cause: str = "",
-        language: Literal["", "zh", "en"] = "",
+        language: Annotated[str, Query(pattern=f"^$|{LANGUAGE_TAG}")] = "",
         q: Annotated[str, Query(max_length=200), AfterValidator(clean)] = "",
         archived: bool = False,
     ) -> list[dict[str, Any]]:
@@ -152,7 +152,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/cases/{complaint_id}/replies")
     @allow(*WORKERS)
-    async def for_case(complaint_id: UUID, language: Literal["zh", "en"] | None = None) -> list[dict[str, Any]]:
+    async def for_case(complaint_id: UUID, language: Language | None = None) -> list[dict[str, Any]]:
         """What fits a case's cause and language, with name, reference, product and order filled in."""
         return await offered(desk, complaint_id, language)
 
