@@ -31,6 +31,7 @@ BY_NAME: dict[str, Any] = {
     "message_id": "<5f0c@example.com>",
     "letter_message_id": "<letter-5f0c@amends.example>",
     "status": "5.1.1",
+    "language": "zh",
     "queue": "product",
     "tracking_url": "https://complaints.example/track/AM-7K2M9Q4T1C",
     "confirm_url": "https://complaints.example/track/AM-7K2M9Q4T1C",
