@@ -18,6 +18,7 @@ from .accounting import FIGURES
 from .admission import Admission
 from .api import Desk, agent, bodies, channels, complaints, directory, links, mails, pages, tracking
 from .api.site import FORM_BODY, Site
+from .cleaning import Cleaning
 from .coalescer import Coalescer
 from .conversation import Conversation
 from .directory import Directory
@@ -53,7 +54,9 @@ def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
     admission = Admission(settings.deployment_id, links, settings.default_tier, kept, settings.tongues)
     parsers = Parsers(workers=settings.mail_workers, seconds=settings.mail_seconds, memory=settings.mail_memory)
     gateways = frozenset(host.lower() for host in settings.trusted_gateways)
+    cleaning = Cleaning()
     return Desk(
+        cleaning=cleaning,
         policies=Policies(settings.escalation_url, key),
         paper=Paper(settings.notifier_url, key),
         settings=settings,
@@ -62,7 +65,7 @@ def desk_of(settings: Settings, spine: Spine[Case], kept: Retention) -> Desk:
         coalescer=Coalescer(spine.work, admission, queue=settings.accept_queue),
         conversation=Conversation(spine.work, admission),
         review=Review(spine.db, parsers, kept.of("raw_mail")),
-        mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers),
+        mailroom=Mailroom(Settling(spine.work, admission, gateways), parsers, cleaning),
         switchboard=Switchboard(
             spine.work, admission, settings.phone_region, timedelta(seconds=settings.call_patience)
         ),

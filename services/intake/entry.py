@@ -25,13 +25,17 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(slots=True)
 class Stored:
-    """A file that came with a message. Its bytes are kept once, under their SHA-256."""
+    """A file that came with a message. Its bytes are kept once, under their SHA-256.
+
+    `came_as` is the SHA-256 of the bytes as they were sent, where they are not the ones that are kept.
+    """
 
     id: UUID
     name: str
     media_type: str
     content: bytes
     sha256: bytes
+    came_as: bytes = b""
 
     def reference(self) -> Attachment:
         """How events speak of it."""
@@ -182,12 +186,12 @@ def from_post(
 
 
 def kept_body(raw: bytes, files: tuple[Stored, ...]) -> str:
-    """The body as it is kept: as it was sent, the files' bytes replaced by their SHA-256."""
+    """The body as it is kept: as it was sent, the files' bytes replaced by the SHA-256 of what was sent."""
     if not files:
         return raw.decode()
     document = json.loads(raw)
     for given, file in zip(document["attachments"], files, strict=True):
-        given["content"] = file.sha256.hex()
+        given["content"] = (file.came_as or file.sha256).hex()
     return json.dumps(document, ensure_ascii=False)
 
 

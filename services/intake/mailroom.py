@@ -22,6 +22,7 @@ from shared.spine import totals
 
 from . import accounting, answers, identity
 from .batches import Batches
+from .cleaning import Cleaning
 from .mail import Mail
 from .parsers import Parsers, Unparsable
 from .requests import MailOut
@@ -43,6 +44,7 @@ class Mailroom:
 
     settling: Settling
     parsers: Parsers
+    cleaning: Cleaning
     answer_within: float = 5.0
     _running: set[asyncio.Task[Outcome | None]] = field(default_factory=set)
     _arriving: int = 0
@@ -130,7 +132,10 @@ class Mailroom:
     async def _decide(self, arrival: Arrival) -> Outcome | None:
         """One try, counted before it began. None: no outcome yet, and the arrival stays for the sweep."""
         try:
-            return await self._deciding.put(Parsed(arrival, await self.parsers.parse(arrival.content)))
+            mail = await self.parsers.parse(arrival.content)
+            if mail.files:
+                await self.cleaning.of_mail(mail)
+            return await self._deciding.put(Parsed(arrival, mail))
         except Unparsable as error:
             return await self._failed(arrival, str(error))
         except Exception as error:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.base.errors import Problem
 from shared.base.fields import Moment
 from shared.events.common import Channel, Language
 
@@ -193,3 +194,10 @@ def unclean(value: Any, at: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [item for n, part in enumerate(value) for item in unclean(part, f"{at}/{n}")]
     return []
+
+
+def wrong(pointer: str, detail: str) -> Problem:
+    """The 422 for one field."""
+    return Problem(
+        422, "Unprocessable content", "Some fields are wrong.", errors=[{"pointer": pointer, "detail": detail}]
+    )

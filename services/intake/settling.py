@@ -50,9 +50,14 @@ class _Judged:
         return self.verdict.about.complaint_id if self.verdict.about else None
 
     @property
-    def says_something(self) -> bool:
-        """An empty or unreadable mail says nothing that a second one could repeat."""
+    def readable(self) -> bool:
+        """An empty or unreadable mail says nothing that another one could have said."""
         return self.verdict.outcome != "quarantined"
+
+    @property
+    def claims(self) -> bool:
+        """Only what something follows from can be repeated: who was taken for a robot once may write the same again."""
+        return self.verdict.outcome not in ("quarantined", "spam", "auto_reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,11 @@ class Settling:
             await unit.lock(j.target for j in judged if j.target)
             wanted: dict[UUID, _Judged] = {}
             for one in judged:
-                if one.says_something:
+                if one.claims:
                     wanted.setdefault(one.content_id, one)
             rows = {id: (j.arrival.raw_id, j.verdict.outcome, j.target) for id, j in wanted.items()}
-            ours, others = await store.claim(unit.tx, rows)
+            asked = {j.content_id for j in judged if j.readable and not j.claims}
+            ours, others = await store.claim(unit.tx, rows, asked)
             first = [j for j in judged if j.content_id in ours and wanted[j.content_id] is j]
             await self._begin(unit, [j for j in first if classify.first_message(j.verdict.outcome)])
             await self._go_on(unit, [j for j in first if j.verdict.about and j.target != j.content_id])
@@ -120,11 +126,10 @@ class Settling:
         one: _Judged, wanted: Mapping[UUID, _Judged], ours: set[UUID], others: Mapping[UUID, store.Claim]
     ) -> Decision:
         raw_id, verdict = one.arrival.raw_id, one.verdict
-        if not one.says_something:
-            return Decision(raw_id, "quarantined", None, verdict.reason)
-        if one.content_id in ours and wanted[one.content_id] is one:
-            return Decision(raw_id, verdict.outcome, one.target, verdict.reason or one.mail.remark)
         claim = others.get(one.content_id)
+        said_before = one.readable and (one.content_id in wanted or claim is not None)
+        if not said_before or (one.content_id in ours and wanted[one.content_id] is one):
+            return Decision(raw_id, verdict.outcome, one.target, verdict.reason or one.mail.remark)
         return Decision(raw_id, "duplicate", claim.complaint_id if claim else wanted[one.content_id].target, "")
 
     async def _begin(self, unit: Unit, judged: Sequence[_Judged]) -> None:

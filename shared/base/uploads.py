@@ -1,7 +1,8 @@
-"""Files that people hand in on a page: what is taken, under which name, and without what they did not mean to tell.
+"""Files from outside: what is taken, under which name, and without what their senders did not mean to tell.
 
-The type is what the bytes are, never what the browser says. Pictures are decoded and written anew, which leaves out
-where they were taken and everything else that hides in a file; programs, and what we cannot tell, are refused.
+The type is what the bytes are, never what a browser says. Pictures are decoded and written anew, which leaves out where
+they were taken and everything else that hides in a file; programs are refused, by whatever way they come. `take` is for
+pages, which ask for another file when they cannot tell what one is; `keep` is for channels and mail, where it is kept.
 """
 
 import hashlib
@@ -31,6 +32,9 @@ pi_heif.register_heif_opener()
 _PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 # What telephones make and many programs cannot open: kept as JPEG.
 _FROM_PHONES = {"HEIF": "image/heic"}
+_DRAWN = frozenset((*_PICTURES.values(), *_FROM_PHONES.values()))
+UNKNOWN = "application/octet-stream"
+_PLAIN = frozenset(("text/plain", "text/csv", "text/calendar", "text/vcard", "text/x-vcard"))
 _OFFICE = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -73,18 +77,52 @@ class Upload:
 
 def take(name: str, content: bytes) -> Upload:
     """The file as it is kept. Raises Refused. Takes up to a second for a large picture: not for the event loop."""
-    plain = safe_name(name)
+    plain = _no_program(name, content)
     if not content:
         raise Refused("empty")
-    recording = content.startswith(b"#!AMR")  # what phones record begins like a script
-    if (content.startswith(_PROGRAMS) and not recording) or _PROGRAM_NAMES.search(plain):
-        raise Refused("program")
     media_type = sniffed(content)
     if media_type is None:
         raise Refused("type")
-    if media_type in (*_PICTURES.values(), *_FROM_PHONES.values()):
+    if media_type in _DRAWN:
         content, media_type = redrawn(content)
     return Upload(_with_ending(plain, media_type), media_type, content)
+
+
+def keep(name: str, content: bytes, told: str) -> Upload:
+    """The same for files that nobody can be asked to send otherwise; `told` is the media type that they came under.
+
+    Of what is no picture every byte is kept. A type that is none of ours is application/octet-stream. Raises Refused
+    for programs, and for pictures that cannot be written anew: they would tell where they were taken.
+    """
+    plain = _no_program(name, content)
+    media_type = sniffed(content) or UNKNOWN
+    if content[4:12] in (b"ftypavif", b"ftypavis"):
+        raise Refused("picture")
+    if media_type in _DRAWN:
+        content, media_type = redrawn(content)
+        plain = _with_ending(plain, media_type)
+    elif media_type == "text/plain" and told in _PLAIN:
+        media_type = told
+    return Upload(plain, media_type, content)
+
+
+def pixels(content: bytes) -> int:
+    """How many pixels a picture has, all its frames together; 0 for what is none."""
+    if sniffed(content) not in _DRAWN:
+        return 0
+    try:
+        with Image.open(io.BytesIO(content), formats=(*_PICTURES, *_FROM_PHONES)) as picture:
+            return _pixels(picture)
+    except Exception:  # as in `redrawn`
+        return 0
+
+
+def _no_program(name: str, content: bytes) -> str:
+    plain = safe_name(name)
+    recording = content.startswith(b"#!AMR")  # what phones record begins like a script
+    if (content.startswith(_PROGRAMS) and not recording) or _PROGRAM_NAMES.search(plain):
+        raise Refused("program")
+    return plain
 
 
 def safe_name(name: str) -> str:
@@ -182,7 +220,7 @@ def redrawn(content: bytes) -> tuple[bytes, str]:
             kind = picture.format or ""
             if kind == "JPEG":
                 picture.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # a huge photo is decoded at a fraction of its size
-            if picture.width * picture.height > MOST_PIXELS:
+            if _pixels(picture) > MOST_PIXELS:
                 raise Refused("picture")
             kind = "JPEG" if kind in _FROM_PHONES else kind
             return _written(picture, kind), _PICTURES[kind]
@@ -190,6 +228,10 @@ def redrawn(content: bytes) -> tuple[bytes, str]:
         raise
     except Exception:  # a decoder may stumble over crafted bytes in any way; none of them is a picture of ours
         raise Refused("picture") from None
+
+
+def _pixels(picture: Image.Image) -> int:
+    return picture.width * picture.height * int(getattr(picture, "n_frames", 1))
 
 
 def _written(picture: Image.Image, kind: str) -> bytes:

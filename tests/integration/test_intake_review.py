@@ -45,7 +45,6 @@ async def command(intake: Intake, *arguments: str) -> tuple[int, str, str]:
 
 async def test_spam_is_sampled_and_what_was_none_becomes_a_complaint_of_its_own_time(intake: Intake) -> None:
     raw_id = (await intake.mail(SPAM)).json()["raw_id"]
-    assert (await intake.mail(SPAM)).json()["outcome"] == "duplicate"
     day = datetime.now(UTC).date().isoformat()
     sample = await intake.client.get(f"/v1/mails?outcome=spam&day={day}", headers=role("quality"))
     [shown] = sample.json()["mails"]
@@ -59,11 +58,37 @@ async def test_spam_is_sampled_and_what_was_none_becomes_a_complaint_of_its_own_
     assert body["received_at"] == "2026-06-03T09:00:00Z"
     again = await intake.client.post(f"/v1/mails/{raw_id}/rescue", headers=role("quality"))
     assert again.status_code == 409
+    assert (await intake.mail(SPAM)).json()["outcome"] == "duplicate"
     account = await intake.client.get("/v1/reconciliation", headers=role("ops"))
     total = account.json()["total"]
     assert (total["seen"], total["accepted"], total["duplicate"], total["gap"]) == (2, 1, 1, 0)
     life = await intake.rows("SELECT delete_after > now() + interval '1 year' AS long FROM raw_mail")
     assert [row.long for row in life] == [True]
+
+
+async def test_what_was_taken_for_spam_hinders_no_later_mail_that_says_the_same(intake: Intake) -> None:
+    """Whether the first one was rescued or not, and whether the later one is taken for spam or not."""
+    spam = [(await intake.mail(SPAM)).json() for _ in range(2)]
+    assert [one["outcome"] for one in spam] == ["spam", "spam"], "each is in the sample, nothing followed from either"
+    unmarked = SPAM.replace(b"X-Spam-Flag: YES\r\n", b"")
+    person = (await intake.mail(unmarked)).json()
+    assert (person["outcome"], bool(person["complaint_id"])) == ("complaint", True)
+    for raw in (unmarked, SPAM):
+        again = (await intake.mail(raw)).json()
+        assert (again["outcome"], again["complaint_id"]) == ("duplicate", person["complaint_id"])
+    back = await intake.client.post(f"/v1/mails/{spam[0]['raw_id']}/rescue", headers=role("quality"))
+    assert back.status_code == 202
+    assert (await decided(intake, spam[0]["raw_id"])).outcome == "duplicate", "its complaint is there already"
+    assert len(await intake.types()) == 1
+    total = (await intake.client.get("/v1/reconciliation", headers=role("ops"))).json()["total"]
+    assert [total[name] for name in ("seen", "accepted", "duplicate", "not_complaint", "gap")] == [5, 1, 3, 1, 0]
+
+
+async def test_of_the_same_words_at_once_with_and_without_the_mark_one_is_a_complaint(intake: Intake) -> None:
+    raws = [SPAM, SPAM.replace(b"X-Spam-Flag: YES\r\n", b"")] * 4
+    outcomes = [answer.json()["outcome"] for answer in await asyncio.gather(*map(intake.mail, raws))]
+    assert outcomes.count("complaint") == 1
+    assert set(outcomes) <= {"complaint", "duplicate", "spam"}
 
 
 async def decided(intake: Intake, raw_id: str) -> Any:

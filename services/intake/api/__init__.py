@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.intake import promise
+from services.intake.cleaning import Cleaning
 from services.intake.coalescer import Coalescer
 from services.intake.conversation import Conversation
 from services.intake.directory import Directory
@@ -33,6 +34,7 @@ class Desk:
     directory: Directory
     policies: Policies
     paper: Paper
+    cleaning: Cleaning
 
     async def reopen_days(self) -> int:
         """How many days after its end a customer may open a complaint again: the policy in force, else the setting."""

@@ -132,7 +132,7 @@ class AgentPages:
         body, raw = post(form.body(language, await self._known(form["who"])), [])
         entry = entry_of(
             self.desk, body, raw, source=who.name, key=f"agent {form['key']}"[:200] if form["key"] else None,
-            scopes=frozenset(), uploads=(),
+            scopes=frozenset(),
         )  # fmt: skip
         answer = await self.desk.coalescer.put(entry)
         if promised := form.promised_at(self.site.zones.get(language, "UTC")):

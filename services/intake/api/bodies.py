@@ -1,8 +1,5 @@
 """Bodies in, problems out: strict JSON with a pointer for every fault, and the description of what is expected."""
 
-import base64
-import binascii
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -13,14 +10,12 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from services.intake.entry import Stored
-from services.intake.requests import AttachmentIn, unclean
+from services.intake.requests import unclean
 from shared.base.errors import Problem
-from shared.base.uploads import Upload, safe_name
+from shared.base.uploads import Upload
 from shared.base.web import invalid
 
 M = TypeVar("M", bound=BaseModel)
-FILES_TOGETHER = 25_000_000
-_PROGRAMS = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 
 
 def must_be_json(request: Request) -> None:
@@ -56,44 +51,12 @@ def _unclean(raw: bytes) -> Problem | None:
     return Problem(422, "Unprocessable content", "Some fields are wrong.", errors=errors) if errors else None
 
 
-def wrong(pointer: str, detail: str) -> Problem:
-    """The 422 for one field."""
-    return Problem(
-        422, "Unprocessable content", "Some fields are wrong.", errors=[{"pointer": pointer, "detail": detail}]
-    )
-
-
 def idempotency_key(request: Request) -> str | None:
     """The Idempotency-Key header. Raises Problem 400 for one that no store could keep apart."""
     key = request.headers.get("idempotency-key")
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Problem(400, "Bad request", "Idempotency-Key must be 1 to 255 printable ASCII characters.")
     return key
-
-
-def files(given: Sequence[AttachmentIn], owner: UUID) -> tuple[Stored, ...]:
-    """The attached files. Raises Problem for broken base64, programs, and more than 25 MB together."""
-    stored, room = [], FILES_TOGETHER
-    for n, one in enumerate(given):
-        try:
-            content = base64.b64decode(one.content, validate=True)
-        except (binascii.Error, ValueError):
-            raise wrong(f"/attachments/{n}/content", "is not base64") from None
-        room -= len(content)
-        if room < 0:
-            raise Problem(413, "Content too large", "At most 25 MB of files.")
-        if content.startswith(_PROGRAMS):
-            raise wrong(f"/attachments/{n}/content", "programs are not accepted")
-        stored.append(
-            Stored(
-                uuid5(owner, f"file {n}"),
-                safe_name(one.name),
-                one.media_type,
-                content,
-                hashlib.sha256(content).digest(),
-            )
-        )
-    return tuple(stored)
 
 
 def stored(files: Sequence[Upload], owner: UUID) -> tuple[Stored, ...]:

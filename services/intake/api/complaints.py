@@ -1,7 +1,6 @@
 """`POST /v1/complaints`, the hot path, as a plain Starlette route; and later words about a complaint."""
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,19 +15,18 @@ from starlette.routing import Route
 from services.intake import identity, reference, timeline
 from services.intake.coalescer import KEY_REUSED
 from services.intake.commands import CHASE_DAYS, NEEDS_TEXT, Said, Staffed
-from services.intake.entry import Entry, from_post
+from services.intake.entry import Entry, Stored, from_post, kept_body
 from services.intake.links import Links
 from services.intake.metrics import ACCEPT_SECONDS, CHANNELS, DUPLICATE, REJECTED, UNKNOWN
 from services.intake.model import Case
-from services.intake.requests import Accepted, ComplaintIn, SayIn
+from services.intake.requests import Accepted, ComplaintIn, SayIn, wrong
 from services.intake.store import cases, entries
 from shared.base.errors import NotFound, Problem
 from shared.base.security import Caller, allow, authorize, caller
-from shared.base.uploads import Upload
 from shared.base.web import whole_body
 
 from . import Desk
-from .bodies import expects, files, idempotency_key, json_body, must_be_json, parse, stored, wrong
+from .bodies import expects, idempotency_key, json_body, must_be_json, parse
 
 log = structlog.get_logger()
 # Who may have the link that opens a page in the customer's name: the channel that the customer uses, and our services.
@@ -47,6 +45,11 @@ def check_received(post: ComplaintIn) -> None:
         raise wrong("/received_reason", "is needed when received_at is more than two days ago")
 
 
+def id_of(desk: Desk, source: str, key: str | None) -> UUID:
+    """The id of a post: the same for the same key, a new one without."""
+    return identity.keyed_id(desk.settings.deployment_id, source, key) if key else identity.uuid7()
+
+
 def entry_of(
     desk: Desk,
     post: ComplaintIn,
@@ -55,19 +58,19 @@ def entry_of(
     source: str,
     key: str | None,
     scopes: frozenset[str],
-    uploads: Sequence[Upload] | None = None,
+    id: UUID | None = None,
+    files: tuple[Stored, ...] = (),
 ) -> Entry:
     """The entry of a post. An unknown tier does not count: a complaint is not lost over a label.
 
-    `uploads` are its files when the post does not carry their bytes itself.
+    `id` is `id_of` the post, when it has been asked for already: `files` are made with it.
     """
     check_received(post)
-    id = identity.keyed_id(desk.settings.deployment_id, source, key) if key else identity.uuid7()
     entry = from_post(
         post,
         raw,
-        files(post.attachments, id) if uploads is None else stored(uploads, id),
-        id=id,
+        files,
+        id=id or id_of(desk, source, key),
         reference=reference.new(),
         source=source,
         scopes=scopes,
@@ -96,7 +99,9 @@ def route(desk: Desk) -> Route:
             raw = await whole_body(request)
             post = parse(ComplaintIn, raw)
             channel = post.channel
-            entry = entry_of(desk, post, raw, source=who.name, key=key, scopes=_scopes(who))
+            id = id_of(desk, who.name, key)
+            files = await desk.cleaning.of_post(post.attachments, id) if post.attachments else ()
+            entry = entry_of(desk, post, raw, source=who.name, key=key, scopes=_scopes(who), id=id, files=files)
             answer = await desk.coalescer.put(entry)
         except Problem as refusal:
             REJECTED.labels(channel, _reason(refusal)).inc()
@@ -171,7 +176,7 @@ def router(desk: Desk) -> APIRouter:
         by_staff = word == "withdraw" and who.role in ("handler", "lead", "manager")
         case = await _theirs(desk, complaint_id, who)
         id = desk.conversation.id_for(who.name, key)
-        sent = files(given.attachments, id)
+        sent = await desk.cleaning.of_post(given.attachments, id)
         said = Said(
             id=id,
             channel=given.channel,
@@ -182,7 +187,7 @@ def router(desk: Desk) -> APIRouter:
             staff=staffed(desk, case, who) if by_staff else None,
             reopen_within=await desk.reopen_within(case) if who.role == "channel" else None,
         )
-        body = raw.decode() if raw.strip() else "{}"
+        body = kept_body(raw, sent) if raw.strip() else "{}"
         replayed = await desk.conversation.say(complaint_id, word, said, source=who.name, body=body, files=sent)
         answer = {"message_id": str(id), "complaint_id": str(complaint_id), "status": "received"}
         headers = {"Idempotent-Replayed": "true"} if replayed else None

@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from services.intake import identity
 from services.intake.identity import Contact
-from services.intake.requests import DirectoryIn, DirectoryLine
+from services.intake.requests import DirectoryIn, DirectoryLine, wrong
 from services.intake.store import probes, reconciliation
 from shared.base.errors import Problem
 from shared.base.security import allow
 
 from . import Desk
-from .bodies import expects, json_body, parse, wrong
+from .bodies import expects, json_body, parse
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 REPORTED = 100

@@ -15,7 +15,8 @@ from shared.base.pages import HEADERS
 from shared.base.security import public
 
 from . import Desk
-from .complaints import entry_of
+from .bodies import stored
+from .complaints import entry_of, id_of
 from .site import Site
 
 SOURCE = "web-form"
@@ -48,10 +49,10 @@ class FormPages:
         key = form["key"][:100]
         digests = [(f.name, f.media_type, f.sha256) for f in sent.files]
         body, raw = post(form.body(language), digests)
-        entry = entry_of(
-            self.desk, body, raw, source=SOURCE, key=key if key.isascii() and key else None, scopes=frozenset(),
-            uploads=sent.files,
-        )  # fmt: skip
+        key = key if key.isascii() else ""
+        id = id_of(self.desk, SOURCE, key)
+        files = stored(sent.files, id)
+        entry = entry_of(self.desk, body, raw, source=SOURCE, key=key, scopes=frozenset(), id=id, files=files)
         answer = await self.desk.coalescer.put(entry)
         where = self.desk.links.url(answer.reference, answer.created_at).partition("/track/")[2]
         return RedirectResponse(f"/track/{where}&welcome=1", 303, headers=HEADERS)

@@ -178,9 +178,12 @@ async def customers(tx: AsyncConnection, addresses: Sequence[str]) -> frozenset[
 
 
 async def claim(
-    tx: AsyncConnection, wanted: Mapping[UUID, tuple[UUID, str, UUID | None]]
+    tx: AsyncConnection, wanted: Mapping[UUID, tuple[UUID, str, UUID | None]], asked: Collection[UUID] = ()
 ) -> tuple[set[UUID], dict[UUID, Claim]]:
-    """Be the first to say contents: id → (arrival, outcome, complaint). What is ours now, and who had the others."""
+    """Be the first to say contents: id → (arrival, outcome, complaint). What is ours now, and who had the others.
+
+    `asked` are contents that are not claimed: only who had them is told.
+    """
     rows = [
         {"content_id": id, "raw_id": raw_id, "outcome": outcome, "complaint_id": complaint}
         for id, (raw_id, outcome, complaint) in sorted(wanted.items())
@@ -189,7 +192,7 @@ async def claim(
         row.content_id
         for row in await sql.insert(tx, t.mail_content, rows, ignore="content_id", returning="content_id")
     }
-    others = [id for id in wanted if id not in ours]
+    others = [id for id in {*wanted, *asked} if id not in ours]
     found = (await tx.execute(_FIRSTS, {"ids": others})).all() if others else []
     return ours, {row.content_id: Claim(row.raw_id, row.complaint_id) for row in found}
 
