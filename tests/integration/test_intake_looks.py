@@ -106,6 +106,14 @@ async def story(intake: Intake, work: Work[Case], *, decided: bool = False) -> s
     return str(kept["tracking_url"]).removeprefix("http://127.0.0.1:8001")
 
 
+async def mailed_twice(intake: Intake) -> str:
+    """The page of a mail whose sender mailed about something else an hour later."""
+    for words in ("The kettle is broken, I want my money back.", "Your courier shouted at my mother."):
+        await intake.mail(f"From: li@example.com\r\nMessage-ID: <{uuid4()}@x>\r\n\r\n{words}\r\n".encode())
+    urls = [body["tracking_url"] for _, body in await intake.events() if body.get("thread")]
+    return str(urls[0]).removeprefix("http://127.0.0.1:8001")
+
+
 async def look(page: Page, url: str, name: str, **more: Any) -> list[str]:
     """Open a page at a telephone's and a desktop's width in both languages: what is wrong with it."""
     wrong = []
@@ -133,6 +141,7 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(intake: Intak
         wrong += await look(page, f"{base}/track/AM-7K2M9Q4T17", "unlock")
         wrong += await look(page, base + await story(intake, work), "track")
         wrong += await look(page, base + await story(intake, work, decided=True), "answered")
+        wrong += await look(page, base + await mailed_twice(intake), "mailed_twice")
         staff = {COOKIE: intake.staff("handler", "Kim").get("Authorization", "").removeprefix("Bearer ")}
         wrong += await look(page, f"{base}/agent?q=ada+ex", "agent", cookies=staff)
         wrong += await look(page, f"{base}/agent/links", "links", cookies=staff)
