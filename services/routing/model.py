@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.events.common import Cause, Language, Overall, Remedy, Severity, Staff
 
-from .states import State
+from .states import BUSY, State
 
 Presence = Literal["available", "on_call", "wrap_up", "break", "away"]
 OfferState = Literal["open", "accepted", "declined", "expired", "revoked"]
@@ -194,6 +194,8 @@ class Pending:
     files: list[FileRow] = field(default_factory=list)
     renamed: bool = False  # what the case is found by changed
     met: list[Met] = field(default_factory=list)
+    signature: str = ""  # under which it stood in the queue when it was loaded
+    held: tuple[str, ...] = ()  # whose place it took then, and what says how many places
     expired_in_row: int | None = None  # of the offer's handler, where his next expired offer is looked at
 
 
@@ -293,6 +295,12 @@ class Case:
         """The earliest deadline that a person has to meet; the acknowledgement is met by a letter of its own."""
         due = [c.due_at for c in self.clocks if c.state == "running" and c.kind not in _NO_PERSONS]
         return min(due, default=None)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Whose place it takes, and what says how many places; empty when it takes none."""
+        holder = self.offer.handler if self.offer else self.handler
+        return (holder.id, self.severity, self.cause) if holder and self.state in BUSY else ()
 
     @property
     def rank(self) -> int:

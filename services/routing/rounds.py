@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -46,6 +47,9 @@ class Rounds:
         self.offers, self.directory = Offers(policy), people.Directory()
         self._looked_at = 0.0
         self._full = False
+        self._backlog = 0
+        self._unfit: set[str] = set()  # signatures for which nobody on the staff fits, whoever is there
+        self._edition = 0  # of the staff for which that was found
         self._control: LoopControl | None = None
         for queue in policy.queues:
             for outcome in ROUTED_OUTCOMES:
@@ -95,25 +99,20 @@ class Rounds:
         async with self.spine.db.transaction() as tx:
             # Without a free place there is nothing to assign; who cannot be routed is looked for once in a while.
             due = time.monotonic() - self._looked_at >= self.policy.round_idle_seconds
-            free = await rounds.free_places(tx)
+            if self._full and not due and not await rounds.free_places(tx):
+                return nothing
+            staff = await self.directory.read(tx)
+            free = sum(max(0, h.capacity - h.load) for h in staff if h.presence == "available")
             self._full = not free
             if self._full and not due:
                 return nothing
-            # No requirement can get more places than there are, so a round that fills one looks at few cases.
-            most = self.policy.candidates_per_signature
-            if due:
-                self._looked_at = time.monotonic()
-            else:
-                most = min(most, free)
-            looked = await rounds.waiting(tx, self.policy, most)
-            if not looked:
-                return nothing
-            staff = await self.directory.read(tx)
-            backlog = await self._backlog(tx, looked, staff)
+            looked = await self._look(tx, staff, free, due=due)
+        if not looked:
+            return nothing
         now = looked[0].now
         cases = [item.waiting for item in looked]
         started = time.perf_counter()
-        matching = partial(match, cases, staff, now, self.policy, backlog=backlog)
+        matching = partial(match, cases, staff, now, self.policy, backlog=self._backlog)
         off_the_loop = len(cases) * len(staff) > self.policy.thread_above
         matched = await asyncio.to_thread(matching) if off_the_loop else matching()
         ROUND_SECONDS.observe(time.perf_counter() - started)
@@ -123,14 +122,37 @@ class Rounds:
             for item in looked
             if not item.unroutable and self._hopeless(why := matched.explanations[item.waiting.complaint_id], item)
         ]
+        self._remember_unfit(looked, matched.explanations, {i for i, _, _ in hopeless})
         return Plan(matched.assignments, hopeless, matched.explanations, leads)
 
-    async def _backlog(self, tx: AsyncConnection, looked: Sequence[rounds.Looked], staff: Sequence[Handler]) -> int:
-        """How many cases wait, as far as it matters: whether the load is above the policy's limit."""
-        limit = self.policy.overload
-        if limit is None:
-            return len(looked)
-        return await rounds.backlog(tx, int(limit.above * sum(h.capacity for h in staff)) + 1)
+    async def _look(
+        self, tx: AsyncConnection, staff: Sequence[Handler], free: int, *, due: bool
+    ) -> Sequence[rounds.Looked]:
+        """The cases of this round. What costs with the length of the queue is done when everything is looked at."""
+        if due or self.directory.edition != self._edition:
+            self._unfit.clear()
+            self._edition = self.directory.edition
+        most, limit = self.policy.candidates_per_signature, self.policy.overload
+        if not due:
+            # No requirement can get more places than there are, so a round that fills one looks at few cases.
+            looked, _ = await rounds.waiting(tx, self.policy, min(most, free), self._unfit)
+            return looked
+        self._looked_at = time.monotonic()
+        # As far as it matters: whether the load is above the policy's limit.
+        count = int(limit.above * sum(h.capacity for h in staff)) + 1 if limit else 0
+        looked, self._backlog = await rounds.waiting(tx, self.policy, most, count=count)
+        return looked
+
+    def _remember_unfit(
+        self, looked: Sequence[rounds.Looked], why: Mapping[UUID, Explanation], told: AbstractSet[UUID]
+    ) -> None:
+        """Cases that nobody can take, now or later, are not read again in each round, only once in a while. Where some
+        are told so now, there may be more behind them that have to be told."""
+        unfit = {item.signature: True for item in looked}
+        for item in looked:
+            i = item.waiting.complaint_id
+            unfit[item.signature] &= why[i].lacking == "nobody" and i not in told
+        self._unfit.update(signature for signature, nobody in unfit.items() if nobody)
 
     def _hopeless(self, why: Explanation, item: rounds.Looked) -> bool:
         age, after = (item.now - item.waiting.since).total_seconds(), self.policy.unroutable_after
@@ -139,7 +161,7 @@ class Rounds:
     async def write(self, plan: Plan, ids: Sequence[UUID]) -> int:
         """Write what is still true of a plan for these cases, under locks; how many there were."""
         async with self.spine.work.unit(ids) as unit:
-            await unit.tx.execute(rounds.LOCK)
+            await rounds.lock(unit.tx)
             cases = await self.store.load(unit.tx, ids)
             waiting = {i: c for i, c in cases.items() if c.state in states.QUEUED and not unit.streams[i].stalled}
             done = await self._assign(unit, plan, waiting)

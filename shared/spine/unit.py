@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +16,7 @@ from shared.base.db import Database
 from shared.base.errors import Conflict, Stalled
 from shared.base.kafka import partition_of
 from shared.events import codec
-from shared.events.envelope import Event, Payload, derived_id, parked_topic, source_of
+from shared.events.envelope import Event, Payload, derived_id, named_id, parked_topic, source_of
 
 from . import tables as t
 from . import totals, traces
@@ -318,4 +318,4 @@ def counted(case: Any) -> bool:
 
 def command_cause(service: str, case: Any) -> UUID:
     """What ids of a command's events are derived from: the complaint and its version after the command."""
-    return uuid5(case.complaint_id, f"{service}:command:{case.version}")
+    return named_id(case.complaint_id, f"{service}:command:{case.version}")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.routing import Bench, offering
+from tests.support.routing import Bench, letter, offering
 from tests.support.servers import Database
 from tests.support.statements import watched
 
@@ -179,3 +179,20 @@ async def test_a_batch_makes_a_constant_number_of_statements(bench: Bench) -> No
             assert await bench.rounds.round() == size
             counts.append(len(sent))
     assert 0 < counts[1] == counts[2]
+
+
+async def test_while_everybody_is_full_only_a_freed_place_is_news(bench: Bench) -> None:
+    await bench.handler("zhang", capacity=1)
+    taken = await bench.complaint()
+    assert await bench.rounds.round() == 1
+    store = bench.rounds.store
+    store.queued = store.freed = 0.0
+    waiting = await bench.complaint()
+    assert (store.queued > 0, store.freed) == (True, 0.0)
+    store.queued = 0.0
+    await bench.feed(waiting, letter("acknowledgement"))
+    assert (store.queued, store.freed) == (0.0, 0.0), "what is said of a case that waits changes nobody's work"
+    offer_id = (await offer_of(bench, taken))["offer_id"]
+    declined = await bench.as_("zhang").post(f"/v1/offers/{offer_id}/decline", json={"reason": "no time"})
+    assert declined.status_code == 200, declined.text
+    assert store.freed > 0

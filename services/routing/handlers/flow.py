@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from shared.base.errors import Problem
 from shared.events.common import Attachment, Staff
-from shared.events.envelope import Payload
+from shared.events.envelope import Payload, named_id
 from shared.events.intake import Person
 from shared.events.routing import FirstResponseGiven, OfferEnded
 from shared.spine.effects import Disarm, Effect, Emit
@@ -75,7 +75,7 @@ def own(case: Case, actor: Actor, command: Command) -> None:
 
 def new_id(case: Case, what: str) -> UUID:
     """An id for something that the present command makes."""
-    return uuid5(case.complaint_id, f"routing:{what}:{case.version + 1}")
+    return named_id(case.complaint_id, f"routing:{what}:{case.version + 1}")
 
 
 def tell(case: Case, payload: Payload, time: datetime | None = None) -> Iterator[Effect]:

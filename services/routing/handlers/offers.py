@@ -65,6 +65,8 @@ class Offers:
 
     def _relaxed(self, case: Case, choice: Assignment, now: datetime) -> Iterator[Effect]:
         """What each step that the chosen handler needed has given up, with the time at which it began."""
+        if not choice.step:
+            return
         asked = asks(choice.case, STRICT)
         for n, step in enumerate(self.policy.relaxation[: choice.step], 1):
             still = asks(choice.case, step)

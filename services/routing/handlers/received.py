@@ -84,7 +84,8 @@ class Reception:
         case.cause, case.severity, case.language = found.cause, found.severity, found.language
         case.triggers = [(t.level, t.rule) for t in found.triggers]
         case.needs, case.evidence = list(found.needs), list(found.spans)
-        case.decided_by = [*found.decided_by, *self._require(case)]
+        needed = self._require(case)
+        case.decided_by = [*found.decided_by, *needed.decided_by]
         if serious := [t.rule for t in found.triggers if t.level in ("T0", "T1")]:
             call_lead(case, f"trigger:{serious[0]}")
         elif case.repeat:
@@ -99,7 +100,7 @@ class Reception:
             vulnerable=case.vulnerable,
             repeat=case.repeat or None,
             needs=found.needs,
-            skills=self._needed(case).skills,
+            skills=needed.skills,
             queue=case.queue,
             tier=case.tier,
             language=case.language,
@@ -107,14 +108,11 @@ class Reception:
             personal={case.customer_id: Evidence(spans=found.spans)} if found.spans else {},
         )
 
-    def _require(self, case: Case) -> tuple[str, ...]:
-        needed = self._needed(case)
-        case.queue, case.skills = needed.queue, [(s.skill, s.minimum) for s in needed.skills]
-        return needed.decided_by
-
-    def _needed(self, case: Case) -> Needed:
+    def _require(self, case: Case) -> Needed:
         levels = frozenset(level for level, _ in case.triggers)
-        return demand(self.policy, cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
+        needed = demand(self.policy, cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
+        case.queue, case.skills = needed.queue, [(s.skill, s.minimum) for s in needed.skills]
+        return needed
 
     @staticmethod
     def _note_words(case: Case, at: datetime, person: Person, files: Sequence[dict[str, Any]] = ()) -> None:

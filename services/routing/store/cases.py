@@ -23,7 +23,7 @@ from . import attachments, enquiries, finding
 # The document is read and written as text: pydantic parses it faster than json and the dialect together.
 _CASE = TypeAdapter(Case)
 _LOAD = sql.Statement(
-    "SELECT complaint_id, version, document::text AS document FROM case_file "
+    "SELECT complaint_id, version, document::text AS document, signature FROM case_file "
     "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
 )
 _LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
@@ -60,9 +60,9 @@ class Store:
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
         found: dict[UUID, Case] = {}
-        for row in await _LOAD.rows(tx, {"ids": ids}):
-            found[row.complaint_id] = read = _CASE.validate_json(row.document)
-            read.version = row.version
+        for complaint_id, version, document, queued_as in await _LOAD.rows(tx, {"ids": ids}):
+            found[complaint_id] = read = _CASE.validate_json(document)
+            read.version, read.pending.signature, read.pending.held = version, queued_as, read.held
         await self._missed(tx, found.values())
         return {i: found.get(i) or Case(i) for i in ids}
 
@@ -115,9 +115,10 @@ class Store:
     def _row(self, case: Case) -> dict[str, Any]:
         queued, busy = case.state in states.QUEUED, case.state in states.BUSY
         wanted = waiting_of(case, self.policy, case.waiting_since or datetime.now(UTC))
-        if queued:
+        queued_as = signature(wanted, told=case.unroutable) if queued else ""
+        if queued_as not in ("", case.pending.signature):
             self.queued = time.monotonic() + NEWS_SECONDS
-        if not busy or case.pending.offers:
+        if case.pending.held not in ((), case.held) or any(offer.state != "open" for offer in case.pending.offers):
             self.freed = time.monotonic() + NEWS_SECONDS
         holder = case.offer.handler if case.offer else case.handler
         return {
@@ -138,7 +139,7 @@ class Store:
             "busy": busy,
             "weight": wanted.weight,
             "handler_id": holder.id if holder else None,
-            "signature": signature(wanted, told=case.unroutable) if queued else "",
+            "signature": queued_as,
             "wanted": _wanted(case, wanted) if queued else "{}",
             "unroutable": case.unroutable,
             "lead_wanted": case.lead_wanted,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -30,12 +29,12 @@ HANDLERS = (
     .join_from(t.handler, _busy, _busy.c.handler_id == t.handler.c.id, isouter=True)
     .order_by(t.handler.c.id)
 )
-_NOW = text(
+_NOW = sql.Statement(
     "SELECT h.id, h.revision, h.presence, h.presence_since, h.given_at, "
     "(SELECT COALESCE(sum(weight), 0) FROM case_file c WHERE c.busy AND c.handler_id = h.id) AS load, "
     "(SELECT count(*) FROM offer o WHERE o.state = 'open' AND o.handler_id = h.id) AS open_offers "
-    "FROM handler h WHERE CAST(:ids AS text[]) IS NULL OR h.id = ANY(:ids) ORDER BY h.id"
-).bindparams(bindparam("ids", type_=ARRAY(Text)))
+    "FROM handler h WHERE CAST(:ids AS text[]) IS NULL OR h.id = ANY(CAST(:ids AS text[])) ORDER BY h.id"
+)
 _PRESENCE = text(
     "UPDATE handler SET presence = :presence, presence_since = now(), expired_in_row = 0 WHERE id = :id RETURNING id"
 )
@@ -70,29 +69,44 @@ def handler_of(row: Any) -> Handler:
 
 
 class Directory:
-    """The staff list as rounds read it: entries are parsed once per revision, presence and load are always fresh."""
+    """The staff list as rounds read it: entries are parsed once per revision, presence and load are always fresh.
+
+    `edition` grows with each change of who there is and what they can do; presence and load are no part of it.
+    """
 
     def __init__(self) -> None:
+        self.edition = 0
         self._parsed: dict[str, tuple[int, Handler]] = {}
+        self._read: dict[str, tuple[Any, Handler]] = {}  # the row, and the handler made of it
+        self._everybody: list[str] = []
 
     async def read(self, tx: AsyncConnection, ids: Sequence[str] | None = None) -> list[Handler]:
         """Everybody, or these handlers, by id."""
-        rows = (await tx.execute(_NOW, {"ids": None if ids is None else list(ids)})).all()
-        stale = [row.id for row in rows if self._parsed.get(row.id, (None,))[0] != row.revision]
+        rows = await _NOW.rows(tx, {"ids": None if ids is None else list(ids)})
+        stale = [row[0] for row in rows if self._parsed.get(row[0], (None,))[0] != row[1]]
         if stale:
             for row in await tx.execute(HANDLERS.where(t.handler.c.id.in_(stale))):
                 self._parsed[row.id] = (row.revision, handler_of(row))
-        return [
-            replace(
-                self._parsed[row.id][1],
-                presence=row.presence,
-                presence_since=row.presence_since,
-                idle_since=row.given_at,
-                load=row.load,
-                open_offers=row.open_offers,
+        if ids is None and (names := [row[0] for row in rows]) != self._everybody:
+            self._everybody = names
+            stale = names
+        self.edition += bool(stale)
+        return [self._handler(row) for row in rows]
+
+    def _handler(self, row: Any) -> Handler:
+        read = name, _, presence, since, given_at, load, open_offers = tuple(row)
+        before, handler = self._read.get(name, (None, None))
+        if handler is None or before != read:
+            handler = replace(
+                self._parsed[name][1],
+                presence=presence,
+                presence_since=since,
+                idle_since=given_at,
+                load=load,
+                open_offers=open_offers,
             )
-            for row in rows
-        ]
+            self._read[name] = (read, handler)
+        return handler
 
 
 async def put(tx: AsyncConnection, handler: Handler) -> None:

@@ -1,14 +1,15 @@
 """What a round reads without locks, locks again, and writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from pydantic_core import from_json
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -18,94 +19,131 @@ from ..matching import Explanation
 from ..policy import Policy
 from ..waiting import Authority, Waiting, asked
 
-LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
+_LOCK = sql.Statement("SELECT pg_advisory_xact_lock(hashtextextended('amends.routing.round', 0))")
 _KNOWN = "LEFT JOIN known_by k ON k.customer_id = w.customer_id AND k.at > now() - make_interval(secs => :known)"
+_CASE = (
+    "w.signature, w.complaint_id, w.version, w.rank, w.order_at, w.waiting_since, w.tier, w.kind, w.queue, w.weight, "
+    "CAST(w.wanted AS text), w.unroutable, k.handler_id, k.at, now()"
+)
 # The signatures by a loose index scan (one descent each, however many cases wait), then the first k cases of each.
-_WAITING = text(
+_WAITING = sql.Statement(
     "WITH RECURSIVE s AS ("
     "(SELECT signature FROM case_file WHERE queued ORDER BY signature LIMIT 1) UNION ALL "
     "SELECT (SELECT c.signature FROM case_file c WHERE c.queued AND c.signature > s.signature "
     "ORDER BY c.signature LIMIT 1) FROM s WHERE s.signature IS NOT NULL) "
-    "SELECT w.*, k.handler_id AS known_by, k.at AS known_at, now() AS now FROM s CROSS JOIN LATERAL ("
-    "SELECT complaint_id, version, rank, order_at, waiting_since, tier, kind, queue, weight, wanted, unroutable, "
-    "customer_id "
-    "FROM case_file c WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :k) w "
-    f"{_KNOWN} WHERE s.signature IS NOT NULL"
-).columns(wanted=JSONB)
-_ONE = text(
-    "SELECT w.complaint_id, w.version, w.rank, w.order_at, w.waiting_since, w.tier, w.kind, w.queue, w.weight, "
-    "w.wanted, w.unroutable, k.handler_id AS known_by, k.at AS known_at, now() AS now "
-    f"FROM case_file w {_KNOWN} WHERE w.complaint_id = :id AND w.queued"
-).columns(wanted=JSONB)
-_FREE = text(
+    f"SELECT {_CASE}, (SELECT count(*) FROM (SELECT 1 FROM case_file WHERE queued LIMIT :count) AS seen) "
+    "FROM s CROSS JOIN LATERAL (SELECT signature, complaint_id, version, rank, order_at, "
+    "waiting_since, tier, kind, queue, weight, wanted, unroutable, customer_id "
+    "FROM case_file c WHERE c.queued AND c.signature = s.signature ORDER BY c.rank, c.order_at LIMIT :most) w "
+    f"{_KNOWN} WHERE s.signature <> ALL(CAST(:without AS text[]))"
+)
+_ONE = sql.Statement(f"SELECT {_CASE} FROM case_file w {_KNOWN} WHERE w.complaint_id = :id AND w.queued")
+_FREE = sql.Statement(
     "SELECT COALESCE(sum(h.capacity - COALESCE(b.n, 0)), 0) FROM handler h LEFT JOIN (SELECT handler_id, sum(weight) "
     "AS n FROM case_file WHERE busy GROUP BY handler_id) b ON b.handler_id = h.id "
     "WHERE h.presence = 'available' AND COALESCE(b.n, 0) < h.capacity"
 )
-_BACKLOG = text("SELECT count(*) FROM (SELECT 1 FROM case_file WHERE queued LIMIT :most) AS seen")
-_LOCK_HANDLERS = text("SELECT id FROM handler WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
-    bindparam("ids", type_=ARRAY(Text))
-)
-_GIVEN = text("UPDATE handler SET given_at = now() WHERE id = ANY(:ids)").bindparams(
-    bindparam("ids", type_=ARRAY(Text))
-)
+_LOCK_HANDLERS = sql.Statement("SELECT id FROM handler WHERE id = ANY(CAST(:ids AS text[])) ORDER BY id FOR UPDATE")
+_GIVEN = sql.Statement("UPDATE handler SET given_at = now() WHERE id = ANY(CAST(:ids AS text[]))")
 
 
 @dataclass(frozen=True)
 class Looked:
-    """A waiting case as the round saw it."""
+    """A waiting case as the round saw it, under the signature by which it stands in the queue."""
 
+    signature: str
     waiting: Waiting
     unroutable: bool
     now: datetime
 
 
+async def lock(tx: AsyncConnection) -> None:
+    """One round writes at a time."""
+    await _LOCK.rows(tx)
+
+
 async def free_places(tx: AsyncConnection) -> int:
     """How many free places there are at handlers who are present."""
-    return int((await tx.execute(_FREE)).scalar_one())
+    return int((await _FREE.rows(tx))[0][0])
 
 
-async def waiting(tx: AsyncConnection, policy: Policy, most: int) -> list[Looked]:
-    """The first waiting cases of each requirement, at most so many of each."""
-    rows = await tx.execute(_WAITING, {"k": most, "known": _known(policy)})
-    return [_looked(row, policy) for row in rows]
+async def waiting(
+    tx: AsyncConnection, policy: Policy, most: int, without: Iterable[str] = (), count: int = 0
+) -> tuple[list[Looked], int]:
+    """The first waiting cases of each requirement, at most so many of each; none `without` these signatures.
+
+    And how many cases wait in all, counted up to `count`.
+    """
+    arguments = {"most": most, "known": _known(policy), "without": list(without), "count": count}
+    rows = await _WAITING.rows(tx, arguments)
+    return [_looked(row[:-1], policy) for row in rows], rows[0][-1] if rows else 0
 
 
 async def waiting_one(tx: AsyncConnection, complaint_id: UUID, policy: Policy) -> Looked | None:
     """One waiting case; None when it does not wait."""
-    row = (await tx.execute(_ONE, {"id": complaint_id, "known": _known(policy)})).one_or_none()
-    return _looked(row, policy) if row else None
+    rows = await _ONE.rows(tx, {"id": complaint_id, "known": _known(policy)})
+    return _looked(rows[0], policy) if rows else None
 
 
 def _known(policy: Policy) -> float:
     return policy.stickiness.days * 86400
 
 
-async def backlog(tx: AsyncConnection, most: int) -> int:
-    """How many cases wait, counted up to `most`."""
-    return int((await tx.execute(_BACKLOG, {"most": most})).scalar_one())
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The column `wanted` of a case."""
+
+    tier: str | None
+    language: str
+    skills: tuple[tuple[str, int], ...]
+    out: tuple[tuple[str, datetime], ...]
+    deciders: frozenset[str]
+    stage: int
+    authority: Authority | None
+    last: str | None
+
+
+@lru_cache(maxsize=4096)  # most cases want one of a few things
+def _wanted(text: str) -> _Wanted:
+    wanted = from_json(text)
+    return _Wanted(
+        tier=wanted.get("tier"),
+        language=wanted["language"],
+        skills=tuple((s, m) for s, m in wanted["skills"]),
+        out=tuple((h, datetime.fromisoformat(until)) for h, until in wanted["excluded"].items()),
+        deciders=frozenset(wanted["deciders"]),
+        stage=wanted.get("stage", 1),
+        authority=_authority(wanted.get("authority")),
+        last=wanted.get("last"),
+    )
 
 
 def _looked(row: Any, policy: Policy) -> Looked:
-    wanted = row.wanted
-    out = {h for h, until in wanted["excluded"].items() if datetime.fromisoformat(until) > row.now}
+    (
+        signature, complaint_id, version, rank, order_at, since, tier, kind, queue, weight, text, unroutable, known_by,
+        known_at, now,
+    ) = row  # fmt: skip
+    wanted = _wanted(text)
+    out = wanted.deciders
+    if wanted.out:
+        out = out.union(h for h, until in wanted.out if until > now)
     view = Waiting(
-        complaint_id=row.complaint_id,
-        version=row.version,
-        rank=row.rank,
-        order_at=row.order_at,
-        since=row.waiting_since,
-        tier=wanted.get("tier") or row.tier,
-        language=wanted["language"],
-        skills=tuple((s, m) for s, m in wanted["skills"]),
-        excluded=frozenset(out.union(wanted["deciders"])),
-        offer=asked(row.kind, wanted.get("stage", 1), row.queue, policy),
-        weight=row.weight,
-        authority=_authority(wanted.get("authority")),
-        last=row.known_by or wanted.get("last"),
-        last_at=row.known_at,
+        complaint_id=complaint_id,
+        version=version,
+        rank=rank,
+        order_at=order_at,
+        since=since,
+        tier=wanted.tier or tier,
+        language=wanted.language,
+        skills=wanted.skills,
+        excluded=out,
+        offer=asked(kind, wanted.stage, queue, policy),
+        weight=weight,
+        authority=wanted.authority,
+        last=known_by or wanted.last,
+        last_at=known_at,
     )
-    return Looked(view, row.unroutable, row.now)
+    return Looked(signature, view, unroutable, now)
 
 
 def _authority(wanted: list[str | None] | None) -> Authority | None:
@@ -116,13 +154,13 @@ def _authority(wanted: list[str | None] | None) -> Authority | None:
 
 async def lock_handlers(tx: AsyncConnection, ids: Sequence[str]) -> None:
     """Lock these handlers in the one order."""
-    await tx.execute(_LOCK_HANDLERS, {"ids": sorted(ids)})
+    await _LOCK_HANDLERS.rows(tx, {"ids": sorted(ids)})
 
 
 async def given(tx: AsyncConnection, ids: Sequence[str]) -> None:
     """These handlers were given something: they are no longer the longest idle."""
     if ids:
-        await tx.execute(_GIVEN, {"ids": sorted(ids)})
+        await _GIVEN.rows(tx, {"ids": sorted(ids)})
 
 
 async def keep_explanations(
