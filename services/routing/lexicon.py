@@ -133,7 +133,8 @@ class Index:
         listed = dict.fromkeys(COMPOUND.of(lowered))
         words = set(listed)
         begun = chain.from_iterable(map(self._begun.__getitem__, listed))
-        may = (p for p in begun if p.needs <= words and not any(words.isdisjoint(choice) for choice in p.others))
+        likely = (p for p in begun if p.needs <= words)
+        may = (p for p in likely if not p.others or not any(words.isdisjoint(choice) for choice in p.others))
         # One phrase may be begun by several words of the text.
         return {(p.rule, p.text, p.weight): p for p in may}.values()
 

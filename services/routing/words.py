@@ -8,13 +8,15 @@ class Words:
 
     def __init__(self, letters: str, more: str) -> None:
         kept = f"{letters}{more}".encode()
-        self._more = more
+        self._more, self._begins = more, tuple(f" {c}" for c in more)
         self._table = bytes(c if c in kept else ord(" ") for c in range(256))
 
     def of(self, lowered: str) -> list[str]:
         """The words in their order, as often as they occur."""
-        found = lowered.encode("ascii", "replace").translate(self._table).decode("ascii").split()
-        more = self._more
+        plain = f" {lowered.encode('ascii', 'replace').translate(self._table).decode('ascii')}"
+        found, more = plain.split(), self._more
+        if not any(begins in plain for begins in self._begins):
+            return found
         return [word if word[0] not in more else begun for word in found if (begun := word.lstrip(more))]
 
 
