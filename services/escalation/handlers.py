@@ -94,11 +94,12 @@ class Escalation:
     # What we do --------------------------------------------------------------------------------------------------
 
     def on_triaged(self, case: Case, event: Event[routing.ComplaintTriaged], now: datetime) -> Effects:
-        data = event.data
+        data, anew = event.data, bool(case.triaged)
         note(case.triaged, event.time)
         case.cause, case.severity, case.needs, case.vulnerable = data.cause, data.severity, data.needs, data.vulnerable
         case.triggers = sorted({t.level for t in data.triggers})
-        return self.machine.settle(case, now, rematch=True, begins_only=True)
+        case.duty = [lead.model_dump() for lead in data.duty] if data.duty else case.duty
+        return self.machine.settle(case, now, rematch=True, begins_only=not anew)
 
     def on_assigned(self, case: Case, event: Event[routing.ComplaintAssigned], now: datetime) -> Effects:
         """Accepting an offer is something that a person did; being given a case is not."""

@@ -1,6 +1,7 @@
 """The ladder: warnings and rungs as they are reached, and a person who takes one on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -31,11 +32,13 @@ def reach(case: Case, clock: Clock, threshold: Threshold, terms: Terms | None) -
         yield Emit(warning, time=threshold.at)
         return
     rung, n = threshold.rung, int(threshold.name.removeprefix("rung/"))
-    case.rungs.append(RungRow(rung_id(clock, n), clock.id, clock.version, n, rung.action, rung.to, threshold.at))
+    person = named(case, terms.rule.ladder, n)
+    row = RungRow(rung_id(clock, n), clock.id, clock.version, n, rung.action, rung.to, threshold.at)
+    case.rungs.append(replace(row, person=person.id if person else None))
     letter = rung.action in ("holding_letter", "referral_right")
     reached = RungReached(
         clock_id=clock.id, kind=clock.kind, version=clock.version, due_at=clock.due_at, rung=n, action=rung.action,
-        to=rung.to, person=_person(case, rung.to), pack=clock.pack, legal=clock.legal, skill=rung.skill,
+        to=rung.to, person=person, pack=clock.pack, legal=clock.legal, skill=rung.skill,
         tier=rung.tier, reason=rung.reason, outside=terms.edition.pack.outside if letter else None,
         new_date=_new_date(clock, rung, terms) if rung.action == "holding_letter" else None,
     )  # fmt: skip
@@ -78,6 +81,19 @@ def refuse_acknowledgement(clock: Clock | None, rung: RungRow) -> None:
         raise Conflict(f"This clock is {clock.state}: nothing is left to hold.")
     if rung.id != rung_id(clock, rung.rung):
         raise Conflict("The clock has another deadline by now.")
+
+
+def named(case: Case, ladder: Sequence[Rung], n: int) -> Staff | None:
+    """Whom rung `n` concerns by name. A page to the lead is the duty lead's, and with each further one the next lead's
+    on duty; when nobody (more) is on duty it names nobody, and whoever the pager reaches has it."""
+    rung, before = ladder[n - 1], sum(1 for r in ladder[: n - 1] if _pages_leads(r))
+    if not (case.duty and _pages_leads(rung)):
+        return _person(case, rung.to)
+    return Staff.model_validate(case.duty[before]) if before < len(case.duty) else None
+
+
+def _pages_leads(rung: Rung) -> bool:
+    return rung.action == "page" and rung.to == "lead"
 
 
 def _person(case: Case, to: str) -> Staff | None:

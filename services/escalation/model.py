@@ -26,6 +26,7 @@ class RungRow:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     why: str | None = None
+    person: str | None = None  # whom it names, for the page that is written in the same transaction
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Case:
     pins: Pins = ()
     handler: dict[str, Any] | None = None
     lead: dict[str, Any] | None = None
+    duty: list[dict[str, Any]] = field(default_factory=list)  # the duty lead when danger was read, and who follows
     triaged: Times = field(default_factory=list)
     assigned: Times = field(default_factory=list)
     acknowledged: Times = field(default_factory=list)

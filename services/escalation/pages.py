@@ -1,6 +1,6 @@
 """Paging the on-call: what a rung says to whoever is awake, as a signed webhook or as an alert for Alertmanager.
 
-Nothing here names a customer: the complaint's id leads to the desk.
+Nothing here names a customer: the complaint's id leads to the desk. The duty lead is named, with his contact.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,17 @@ def _webhook(case: Case, clock: Clock, rung: RungRow) -> dict[str, Any]:
         "complaint_id": str(case.complaint_id), "clock": clock.kind, "pack": clock.pack, "tier": case.tier,
         "severity": case.severity, "triggers": case.triggers,
         "legal": clock.legal, "due_at": timestamp(clock.due_at), "rung": rung.rung,
-        "rung_id": str(rung.id), "to": rung.to, "reached_at": timestamp(rung.reached_at),
+        "rung_id": str(rung.id), "to": rung.to, **_named(case, rung), "reached_at": timestamp(rung.reached_at),
         "explanation": {"zh": clock.zh, "en": clock.en},
     }  # fmt: skip
+
+
+def _named(case: Case, rung: RungRow) -> dict[str, Any]:
+    """`duty_lead`: whom of our people it is for, or nobody: whoever the pager reaches. `then`: who follows on duty."""
+    at = next((n for n, lead in enumerate(case.duty) if lead["id"] == rung.person), None)
+    if at is None:
+        return {"duty_lead": None, "then": []}
+    return {"duty_lead": case.duty[at], "then": case.duty[at + 1 :]}
 
 
 def _alert(case: Case, clock: Clock, rung: RungRow) -> list[Any]:
@@ -55,6 +63,7 @@ def _alert(case: Case, clock: Clock, rung: RungRow) -> list[Any]:
         "alertname": "AmendsRungReached", "severity": "page", "service": "escalation", "clock": clock.kind,
         "pack": clock.pack, "tier": case.tier, "rung": str(rung.rung), "complaint_id": str(case.complaint_id),
         **({"trigger": case.triggers[0]} if case.triggers else {}),
+        **({"duty_lead": rung.person} if rung.person else {}),
     }  # fmt: skip
     annotations = {"summary": f"{clock.kind} of a complaint, due {timestamp(clock.due_at)}", "description": clock.en}
     ends = rung.reached_at + _LASTS

@@ -17,7 +17,7 @@ _TIMES = (
 )  # fmt: skip
 _PLAIN = (
     "channel", "language", "product", "cause", "severity", "vulnerable", "triggers", "probe", "stage", "handler",
-    "lead", "deciders",
+    "lead", "duty", "deciders",
     "bounced",
 )  # fmt: skip
 _GIVEN = ("callbacks", "enquiries", "remedies", "approvals")

@@ -13,6 +13,8 @@ from .accounts import Accounts
 from .api import attachments, routers
 from .api.base import Desk
 from .cause_model import CauseModel
+from .duty import Roster
+from .dutywatch import DutyWatch
 from .handlers import Ending, Offers, event_handlers, timer_handler
 from .intake import Intake
 from .live import Hub
@@ -32,18 +34,21 @@ def build(settings: Settings) -> Service:
     except policies.PolicyError as problem:
         print(f"AMENDS_ROUTING_POLICY: {problem}", file=sys.stderr)
         raise SystemExit(2) from None
-    store, offers = Store(policy), Offers(policy)
+    store, offers, roster = Store(policy), Offers(policy), Roster()
     spine = Spine(
         settings,
         service="routing",
         store=store,
-        handlers=event_handlers(policy, Triage(load_rules(), CauseModel.load())),
+        handlers=event_handlers(policy, Triage(load_rules(), CauseModel.load()), roster),
         on_timer=timer_handler(policy),
         figures=FIGURES,
     )
 
+    watch = DutyWatch(spine.db, roster)
+
     async def opened() -> None:
         await spine.opened()
+        await spine.db.retrying(watch.look, tries=10)
 
         async def ship() -> None:
             async with spine.db.transaction() as tx:
@@ -56,6 +61,7 @@ def build(settings: Settings) -> Service:
 
     def wake() -> None:
         rounds.wake()
+        watch.wake()
         news.staff_changed()
 
     notifier, intake = Notifier(settings.notifier_url), Intake(settings.intake_url)
@@ -82,6 +88,7 @@ def build(settings: Settings) -> Service:
         loops=[
             *spine.loops(),
             Loop("rounds", rounds.run),
+            Loop("duty", watch.run),
             Loop("desk-tell", news.tell),
             Loop("desk-hear", news.hear),
         ],

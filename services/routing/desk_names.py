@@ -175,6 +175,7 @@ KEYS: tuple[tuple[tuple[str, ...], Pair, bool], ...] = (
     (("n",), ("内部备注", "Internal note"), False),
     (("l",), ("请主管协助", "Call my lead"), False),
     (("d",), ("作出决定", "Decide"), False),
+    (("i",), ("说明原因分类", "Say what it is about"), False),
     (("u",), ("添加文件", "Add files"), False),
     (("v",), ("选中这一行", "Choose the row"), False),
     (("V",), ("全选或取消", "Choose all, or none"), False),

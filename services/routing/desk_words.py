@@ -87,13 +87,15 @@ HISTORY = {
     "clock_warning": ("期限将近：{clock}", "Limit near: {clock}"),
     "clock_breached": ("超过期限：{clock}", "Limit missed: {clock}"),
     "clock_retracted": ("其实按时：{clock}", "In time after all: {clock}"),
-    "rung": ("升级第 {rung} 级：{action} → {to}", "Rung {rung}: {action} → {to}"),
+    "rung": ("升级第 {rung} 级：{action} → {to} {who}", "Rung {rung}: {action} → {to} {who}"),
+    "duty_lead": ("值班主管：{lead}", "Duty lead: {lead}"),
     "conflict": ("{handler} 有利益冲突", "{handler} has a conflict of interest"),
     "authority_asked": ("请 {on_behalf_of} 出具委托", "Asked for the word of {on_behalf_of}"),
     "identity_asked": ("请 {address} 确认本人", "Asked {address} who they are"),
     "correction": ("更正 {letter_on} 的信：{right}", "Corrected the letter of {letter_on}: {right}"),
     "outside_decision": ("{body} 的决定：{outcome}", "{body} decided: {outcome}"),
     "file_taken": ("取走全案文件（{role}）", "The whole file was taken ({role})"),
+    "cause_set": ("原因分类：{before} → {cause}（{reason}）", "Cause: {before} → {cause} ({reason})"),
     "tier_changed": ("客户级别：{before} → {after}", "Tier: {before} → {after}"),
 }
 OVERALL = {
@@ -237,8 +239,8 @@ class Words:
     def line(self, kind: str, data: Mapping[str, Any]) -> str:
         """A line of the history in words."""
         values = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in data.items()}
-        if kind == "triaged":
-            values["cause"] = self.cause(str(values.get("cause")))
+        if kind in ("triaged", "cause_set"):
+            values |= {name: self.cause(str(values[name])) for name in ("cause", "before") if name in values}
         if "overall" in values:
             values["overall"] = self.overall(str(values["overall"]))
         if "letter" in values:
@@ -248,6 +250,11 @@ class Words:
         if values.get("outcome") in ("reached", "no_answer", "voicemail", "wrong_number"):
             values["outcome"] = self.t(str(values["outcome"]))
         return self._of(HISTORY, kind).format_map(_Blank(values)).strip(" :：,，")
+
+    @staticmethod
+    def percent(share: float | None) -> str:
+        """A share as people say it; a dash while there is none."""
+        return "–" if share is None else f"{100 * share:.0f} %"
 
     def size(self, count: int) -> str:
         """A file's size as people say it."""

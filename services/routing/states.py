@@ -53,6 +53,7 @@ Command = Literal[
     "enquiry",
     "enquiry-answer",
     "enquiries-answered",
+    "cause",
     "customer-replied",
     "decide",
     "settle",
@@ -138,6 +139,7 @@ MOVES: tuple[Move, ...] = (
     Move("enquiries-answered", ("waiting_enquiry",), WORK, "routing"),
     Move("customer-replied", ("waiting_customer",), WORK, "customer"),
     Move("customer-replied", tuple(s for s in KNOWN if s != "waiting_customer"), STAY, "customer"),
+    Move("cause", (*QUEUED, "offered", *ON_DESK, *PAUSED), STAY, "owner, lead", ("ComplaintTriaged",)),
     Move("decide", (*ON_DESK, *PAUSED), "decided", "owner, lead", ("ComplaintDecided",)),
     Move("settle", (*ON_DESK, *PAUSED), "resolved", "owner, lead", ("ComplaintResolved",)),
     Move("resolution-sent", ("decided",), TOLD, "notifier"),
@@ -160,7 +162,7 @@ TABLE: dict[tuple[State, Command], Move] = {(source, m.command): m for m in MOVE
 # What a person may call on a case, by the last part of its path.
 API_COMMANDS: tuple[Command, ...] = (
     "transfer", "contact", "note", "attachments", "call-lead", "conflict", "reply", "correction", "ask",
-    "ask-authority", "ask-identity", "enquiry", "enquiry-answer", "decide", "settle", "remedy-done", "resolve",
+    "ask-authority", "ask-identity", "enquiry", "enquiry-answer", "cause", "decide", "settle", "remedy-done", "resolve",
     "reopen", "close", "external", "outside-decision",
 )  # fmt: skip
 

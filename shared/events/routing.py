@@ -93,7 +93,8 @@ class DecisionWords(Frozen):
 class ComplaintTriaged(_Routing):
     """Cause, severity and what the case needs were found; `decided_by` names the rules and features that decided.
 
-    `repeat`: the customer had a complaint with the same cause in the last 30 days.
+    `repeat`: the customer had a complaint with the same cause in the last 30 days. `duty`, for danger to life: the duty
+    lead at this moment, and who follows when nobody answers.
     """
 
     type: ClassVar[str] = "complaint.triaged.v1"
@@ -108,6 +109,7 @@ class ComplaintTriaged(_Routing):
     language: Language
     decided_by: tuple[str, ...] = ()
     repeat: bool | None = None
+    duty: tuple[Staff, ...] | None = None
     personal: dict[UUID, Evidence] = {}
 
 

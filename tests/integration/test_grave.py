@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.routing.dutywatch import EVERY
 from shared.base import security
 from shared.deliver import signing
 from tests.support.house import House
@@ -43,7 +44,10 @@ async def house(houses: Houses, grave: Receiver) -> AsyncIterator[House]:
         async with houses("grave") as made:
             shutil.copy(PACK, made.folder / "pack.yaml")
             await asyncio.to_thread(made.start)
-            await made.hire()
+            await made.hire(permissions=[])
+            for name, presence in (("lena", "on_call"), ("eve", "away"), ("omar", "available")):
+                await made.hire(name, name=name.title(), presence=presence)
+            await asyncio.sleep(EVERY)  # the leads are looked at as often
             yield made
 
 
@@ -87,7 +91,10 @@ async def test_danger_to_life_pages_and_holds_every_automatic_letter(house: Hous
 
     page = await eventually(paged, what="the page to the on-call")
     assert signing.verify(SECRET.encode(), page.headers["amends-signature"], page.body, datetime.now(UTC))
-    assert "ada" not in page.body.decode().lower(), "the page names nobody"
+    assert "ada" not in page.body.decode().lower(), "the page names no customer"
+    named = json.loads(page.body)
+    assert named["duty_lead"]["id"] == "omar", "there and free"
+    assert [lead["id"] for lead in named["then"]] == ["lena"], "on a call; eve is away"
     (held,) = await eventually(partial(letters, house, complaint, state="blocked"), what="the held acknowledgement")
     assert held["kind"] == "acknowledgement"
     assert not await mails_to(house, "ada")
@@ -95,6 +102,9 @@ async def test_danger_to_life_pages_and_holds_every_automatic_letter(house: Hous
     call = next(c for c in clocks.json() if c["kind"] == "first_response")
     allowed = datetime.fromisoformat(call["due_at"]) - datetime.fromisoformat(call["started_at"])
     assert allowed.total_seconds() <= 1800
+    shown = await house.call("routing", "GET", f"/desk/cases/{complaint}", None, name="lead", role="lead")
+    assert "Duty lead: Omar" in shown.text
+    assert "page → lead Omar" in shown.text, "who was paged"
     path = f"/v1/letters/{held['id']}/approve"
     approved = await house.call("notifier", "POST", path, {"reason": "I called her first."}, name="lead", role="lead")
     assert approved.status_code == 200, approved.text

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from services.routing import policy as policies
 from services.routing import states
+from services.routing.duty import Roster
 from services.routing.handlers import (
     Ending,
     Offers,
     asking,
+    causes,
     commands,
     conflicts,
     decisions,
@@ -41,7 +43,7 @@ from tests.support.scale import examples
 
 POLICY = policies.load()
 OFFERS, ENDING, ON_TIMER = Offers(POLICY), Ending(POLICY), timer_handler(POLICY)
-HANDLERS = event_handlers(POLICY, Triage(load_rules()))
+HANDLERS = event_handlers(POLICY, Triage(load_rules()), Roster())
 START = datetime(2026, 6, 9, 9, 0, tzinfo=UTC)
 ZHANG, WANG = (
     Handler(
@@ -104,6 +106,7 @@ ACTS: dict[str, Act] = {
     "take-over": lambda c, a, now: OFFERS.take_over(c, "my matter", a, now),
     "pull-back": lambda c, a, now: OFFERS.pull_back(c, "ill", a, now),
     "decide": lambda c, a, now: decisions.decide(c, RECORD, "C8_measuring_gap", a, now, POLICY),
+    "cause": lambda c, a, now: causes.set_cause(c, "C4_agent_error", "a wrong record", [], a, now, POLICY),
     "settle": lambda c, a, now: ENDING.settle(c, "refunded", None, a, now),
     "resolve": lambda c, a, now: ENDING.resolve(c, a, now),
     "days-over": lambda c, a, now: ON_TIMER(c, Timer(c.complaint_id, CLOSE_TIMER, now, 1), now),

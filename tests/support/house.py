@@ -196,9 +196,9 @@ class House:
                 await asyncio.sleep(0.1)
         raise AssertionError(f"{service} is not there")
 
-    async def hire(self, handler: str = "robin") -> None:
-        """Somebody who can do everything."""
-        for path, body in (("", HANDLER), ("/presence", {"presence": "available"})):
+    async def hire(self, handler: str = "robin", *, presence: str = "available", **entry: Any) -> None:
+        """Somebody who can do everything. `entry`: what is different in their entry."""
+        for path, body in (("", {**HANDLER, **entry}), ("/presence", {"presence": presence})):
             answer = await self.call("routing", "PUT", f"/v1/handlers/{handler}{path}", body, name="lead", role="lead")
             assert answer.status_code == 200, answer.text
 

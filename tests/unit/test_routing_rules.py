@@ -11,6 +11,7 @@ import yaml
 
 from services.routing import policy as policies
 from services.routing import states
+from services.routing.duty import Roster
 from services.routing.handlers import event_handlers
 from services.routing.handlers.decisions import overall
 from services.routing.model import Case, Clock, Handler, Shift
@@ -46,7 +47,7 @@ def test_the_overall_outcome_follows_from_the_issues(findings: list[str], outcom
 
 def test_every_event_that_the_catalog_sends_to_routing_has_a_handler() -> None:
     wanted = {model for model, services in CONSUMERS.items() if "routing" in services}
-    assert set(event_handlers(POLICY, Triage(load_rules()))) == wanted
+    assert set(event_handlers(POLICY, Triage(load_rules()), Roster())) == wanted
 
 
 @pytest.mark.parametrize(

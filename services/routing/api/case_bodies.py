@@ -12,7 +12,7 @@ from shared.events.routing import Point
 from ..handlers.commands import Contact
 from ..handlers.outside import How, Outcome, Referral, Ruling
 from .bodies import RemedyIn
-from .fields import Body, Command, Id, Long, Short
+from .fields import AnyCause, Body, Command, Id, Long, Short
 
 Address = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$"), AfterValidator(clean)
@@ -89,6 +89,14 @@ class AskIn(Command):
         if missing := [name for name in needed[self.about] if getattr(self, name) is None]:
             raise ValueError(f"{missing[0]} is missing")
         return self
+
+
+class CauseIn(Command):
+    """What the complaint is about, and why. C7 to C9 only on a desk, with what was `examined`."""
+
+    cause: AnyCause
+    reason: Short
+    examined: list[Short] = Field([], max_length=20)
 
 
 class TextIn(Command):

@@ -15,7 +15,18 @@ from shared.base.security import allow, public
 from ..finding import TooShort
 from ..handlers.flow import Actor
 from ..store import views
-from . import desk_bulk, desk_case, desk_decide, desk_files, desk_letters, desk_live, desk_team, deskforms, deskviews
+from . import (
+    desk_bulk,
+    desk_case,
+    desk_decide,
+    desk_files,
+    desk_letters,
+    desk_live,
+    desk_quality,
+    desk_team,
+    deskforms,
+    deskviews,
+)
 from .base import WORKERS, Desk
 from .deskbase import Screen, asset, to
 
@@ -88,6 +99,8 @@ def router(screen: Screen) -> APIRouter:
     @public
     async def show_home(request: Request) -> Response:
         actor = await screen.actor(request)
+        if actor is None and await screen.actor(request, desk_quality.quality_only):
+            return to("/desk/quality")
         return await home(screen, request) if actor else screen.sign_in(request)
 
     @routes.post("/offers/{offer_id}/{name}")
@@ -115,6 +128,7 @@ def routers(desk: Desk) -> list[APIRouter]:
         desk_live.router(desk),
         desk_letters.router(screen),
         desk_team.router(screen),
+        desk_quality.router(screen),
         desk_bulk.router(screen, {"home": home, "team": desk_team.team}),
         desk_decide.router(screen),
         desk_files.router(screen),

@@ -12,12 +12,14 @@ from starlette.responses import Response
 from shared.base.errors import Problem
 from shared.base.security import allow, public
 
+from ..duty import on_duty
 from ..presence import absent
 from ..store import desk as kept
-from ..store import people
+from ..store import matters, people
 from . import desk_bulk, deskforms, deskviews
 from .deskbase import Screen, to
 
+FIGURES_DAYS = 90
 READ = 12  # complaints of a week: half an hour of reading
 WEEK = re.compile(r"^(\d{4})-W(\d{2})$")
 
@@ -44,6 +46,7 @@ async def team(
         waiting = deskviews.shown(await kept.waiting(tx, 40))
         for_lead = deskviews.shown(await kept.for_lead(tx))
         declines = await kept.declines(tx)
+        first = await matters.first_contacts(tx, now - timedelta(days=FIGURES_DAYS), now)
     tiers = [t for t in ("top", "high", "middle", "low") if any(row["tier"] == t for row in by_skill)]
     tiers += sorted({row["tier"] for row in by_skill} - set(tiers))
     oldest = [row["waiting_since"] for row in waiting if row["waiting_since"]]
@@ -67,6 +70,9 @@ async def team(
         waiting=waiting,
         oldest=min(oldest, default=None),
         for_lead=for_lead,
+        first=first,
+        share=matters.share(first),
+        duty=on_duty(staff, now, "en"),
         unroutable=[row for row in for_lead if row["unroutable"]],
         declines=[{**row, "share": round(100 * row["declined"] / row["offers"])} for row in declines],
         owners={h.id: h.name for h in staff},

@@ -92,6 +92,7 @@ class Screen:
         """A page in the caller's language, which is remembered when it was chosen."""
         language = self.language(request)
         may = {"work": actor is not None and actor.role in WORKERS, "sample": actor and actor.role in SAMPLERS}
+        may["quality"] = actor is not None and actor.role == "quality"
         values = {"w": Words(language, self.zones), "actor": actor, "can": may, "now": datetime.now(UTC), **context}
         answer = self.pages.response(request, f"desk/{name}.html", values, status=status, language=language)
         if request.query_params.get("lang") == language:

@@ -30,6 +30,7 @@ BODIES: dict[str, type[Command]] = {
     "take-over": case_bodies.ReasonIn,
     "pull-back": case_bodies.ReasonIn,
     "transfer": case_bodies.TransferIn,
+    "cause": case_bodies.CauseIn,
     "resolve": case_bodies.ResolveIn,
     "reopen": case_bodies.ReasonIn,
     "external": case_bodies.ReferIn,
@@ -70,6 +71,8 @@ def body(command: str, form: Fields) -> Command:
     given: dict[str, Any] = {k: v for k, v in form.items() if v != ""}
     if command == "decide":
         given = decision(form)
+    if command == "cause":
+        given["examined"] = _lines(form.get("examined", ""))
     if command == "transfer" and given.get("to", "").startswith("queue:"):
         given["queue"] = given.pop("to").removeprefix("queue:")
     for name in ("answer_by", "due"):
@@ -79,6 +82,10 @@ def body(command: str, form: Fields) -> Command:
         return BODIES[command].model_validate(given)
     except ValidationError as problem:
         raise invalid(problem) from None
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _end_of_day(day: str) -> str:
@@ -107,7 +114,7 @@ def decision(form: Fields) -> dict[str, Any]:
     calls = {k: form.get(f"c-{k}", "") for k in ("action", "channel", "contact", "by", "bring")}
     return {
         "version": form.get("version") or None,
-        "examined": [line.strip() for line in form.get("examined", "").splitlines() if line.strip()],
+        "examined": _lines(form.get("examined", "")),
         "cause": form.get("cause", ""),
         "improvement": form.get("improvement") or None,
         "issues": [_issue(form, n) for n in range(rows(form, "issues", 1)) if form.get(f"i{n}-what")],

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .. import states
-from ..desk_words import Words
+from ..desk_words import CAUSES, Words
 from ..handlers.flow import Actor
 from ..metrics import TIERS
 from ..model import Case, Handler
 from ..store import desk, people, views
 
 # Commands whose section has another name than the route that its form posts to.
-ROUTES = {"contact": "contacts", "enquiry": "enquiries"}
+ROUTES = {"contact": "contacts", "enquiry": "enquiries", "set_cause": "cause"}
 OURS = ("reply", "letter_sent", "asked")
 THEIRS = (
     "received", "customer_replied", "chased", "reopen_requested", "outcome_accepted", "outcome_disputed",
@@ -102,6 +102,7 @@ def case(
             for e in reversed(history)
         ],
         "transfer_to": to,
+        "causes": [(code, words.cause(code)) for code in CAUSES if code != "unknown"],
         "offer_is_mine": found.offer is not None and found.offer.handler.id == actor.name,
         "in_a_week": (datetime.now(UTC) + timedelta(days=7)).date().isoformat(),
     }

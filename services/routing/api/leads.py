@@ -66,7 +66,6 @@ def router(desk: Desk) -> APIRouter:
             raise wrong("/since", "It begins after it ends.")
         async with desk.spine.db.read() as tx:
             found = await matters.first_contacts(tx, start, end)
-        judged = found["yes"] + found["no"]
-        return {"since": start, "until": end, **found, "share": found["yes"] / judged if judged else None}
+        return {"since": start, "until": end, **found, "share": matters.share(found)}
 
     return routes

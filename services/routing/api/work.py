@@ -13,7 +13,7 @@ from starlette.responses import Response
 from shared.base.security import allow
 from shared.spine.effects import Effect
 
-from ..handlers import Offers, asking, commands, conflicts, decisions, outside
+from ..handlers import Offers, asking, causes, commands, conflicts, decisions, outside
 from ..handlers.flow import Actor, wrong
 from ..model import Case, Handler
 from ..store import enquiries, people
@@ -62,6 +62,7 @@ _ROUTES: tuple[tuple[str, type[Command], str], ...] = (
     ("pull-back", bodies.ReasonIn, "A lead takes a case or an open offer back into its queue"),
     ("call-lead", bodies.ReasonIn, "Ask the lead to look at it"),
     ("conflict", bodies.ConflictIn, "Declare a conflict of interest"),
+    ("cause", bodies.CauseIn, "Say what the complaint is about"),
     ("decide", DecideIn, "The decision per issue"),
     ("remedy-done", bodies.RemedyDoneIn, "A remedy is carried out"),
     ("resolve", bodies.ResolveIn, "Everything the decision promised is done, or the customer says it is settled"),
@@ -136,6 +137,7 @@ class Work:
             "pull-back": lambda c, a, now: offers.pull_back(c, b.reason, a, now),
             "call-lead": lambda c, a, now: commands.want_lead(c, b.reason, a, now),
             "conflict": lambda c, a, now: conflicts.declare(c, b.handler or a.name, b.reason, a, now),
+            "cause": lambda c, a, now: causes.set_cause(c, b.cause, b.reason, b.examined, a, now, policy),
             "decide": lambda c, a, now: decisions.decide(c, b.record(), b.cause, a, now, policy, deadlock=b.deadlock),
             "remedy-done": lambda c, a, now: decisions.remedy_done(c, b.remedy_id, b.at or now, b.evidence, a, now),
             "resolve": lambda c, a, now: (

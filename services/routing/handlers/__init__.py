@@ -11,6 +11,7 @@ from functools import partial
 from shared.events import escalation, intake, notifier
 from shared.spine.effects import Effect, Handlers, Timer, TimerHandler
 
+from ..duty import Roster
 from ..model import Case
 from ..policy import Policy
 from ..triage import Triage
@@ -20,9 +21,9 @@ from .offers import Offers
 from .received import Reception
 
 
-def event_handlers(policy: Policy, triage: Triage) -> Handlers[Case]:
+def event_handlers(policy: Policy, triage: Triage, roster: Roster) -> Handlers[Case]:
     """Every event type that routing consumes, with its handler."""
-    reception, ladder, ending = Reception(policy, triage), clocks.Ladder(policy), Ending(policy)
+    reception, ladder, ending = Reception(policy, triage, roster), clocks.Ladder(policy), Ending(policy)
     return {
         intake.ComplaintReceived: reception.on_complaint_received,
         intake.MessageReceived: reception.on_message_received,

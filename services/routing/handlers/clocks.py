@@ -58,7 +58,8 @@ class Ladder:
         if not case.known or case.state in states.ENDED:
             return
         data = event.data
-        case.note(event.time, "rung", SYSTEM, rung=data.rung, action=data.action, to=data.to, clock=data.kind)
+        who = data.person.name if data.person else None
+        case.note(event.time, "rung", SYSTEM, rung=data.rung, action=data.action, to=data.to, clock=data.kind, who=who)
         if data.action == "notify" and data.to == "handler" and case.handler is not None:
             warn(case, f"rung:{data.kind}:{data.rung}")
         elif data.action in ("notify", "page"):

@@ -5,23 +5,27 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from shared.events.common import Staff
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintReceived, Customer, CustomerChanged, MessageReceived, Person
 from shared.events.routing import ComplaintTriaged, Evidence
 from shared.spine.effects import Effect, Emit
 
+from ..duty import Roster
 from ..model import Case
 from ..policy import Needed, Policy, demand
 from ..triage import Known, Triage, Triaged
 from . import care, probes
 from .flow import SYSTEM, call_lead, move, sent_files
 
+DANGER = 0  # the rank of a danger to life
+
 
 class Reception:
     """Triage and queueing by the house's rules."""
 
-    def __init__(self, policy: Policy, triage: Triage) -> None:
-        self.policy, self.triage = policy, triage
+    def __init__(self, policy: Policy, triage: Triage, roster: Roster) -> None:
+        self.policy, self.triage, self.roster = policy, triage, roster
 
     def on_complaint_received(self, case: Case, event: Event[ComplaintReceived], now: datetime) -> Iterator[Effect]:
         """A new case: triaged at once, then waiting for a handler."""
@@ -99,6 +103,7 @@ class Reception:
             triggers=found.triggers,
             vulnerable=case.vulnerable,
             repeat=case.repeat or None,
+            duty=self._duty(case, now),
             needs=found.needs,
             skills=needed.skills,
             queue=case.queue,
@@ -107,6 +112,13 @@ class Reception:
             decided_by=tuple(case.decided_by),
             personal={case.customer_id: Evidence(spans=found.spans)} if found.spans else {},
         )
+
+    def _duty(self, case: Case, now: datetime) -> tuple[Staff, ...] | None:
+        if case.rank > DANGER:
+            return None
+        leads = self.roster.on_duty(now, case.language)
+        case.note(now, "duty_lead", SYSTEM, lead=leads[0].name if leads else None)
+        return leads or None
 
     def _require(self, case: Case) -> Needed:
         levels = frozenset(level for level, _ in case.triggers)

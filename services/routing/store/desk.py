@@ -98,13 +98,14 @@ _DECLINES = text(
     "SELECT c.document ->> 'cause' AS cause, count(*) AS offers, "
     "count(*) FILTER (WHERE o.state = 'declined') AS declined, count(*) FILTER (WHERE o.state = 'expired') AS expired "
     "FROM offer o JOIN case_file c USING (complaint_id) WHERE o.made_at > now() - make_interval(days => :days) "
-    "AND o.state IN ('accepted', 'declined', 'expired') GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"
+    "AND c.document ->> 'probe' IS NULL AND o.state IN ('accepted', 'declined', 'expired') "
+    "GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"
 )
 _SAMPLE = text(
     "SELECT c.complaint_id, c.reference, c.state, c.tier, c.severity, c.received_at, c.customer_name, c.handler_id, "
     "c.document ->> 'cause' AS cause, c.document ->> 'channel' AS channel, "
     "c.document -> 'decision' ->> 'overall' AS overall, h.data AS words FROM (SELECT * FROM case_file "
-    "WHERE kind = 'complaint' AND received_at >= :since AND received_at < :until "
+    "WHERE kind = 'complaint' AND document ->> 'probe' IS NULL AND received_at >= :since AND received_at < :until "
     "ORDER BY md5(:seed || complaint_id::text), complaint_id LIMIT :most) c "
     "LEFT JOIN history h ON h.complaint_id = c.complaint_id AND h.kind = 'received' "
     "ORDER BY md5(:seed || c.complaint_id::text), c.complaint_id"

@@ -36,7 +36,7 @@ _FIRST = f"""
                 OR c.document -> 'links' ? CAST(o.complaint_id AS text))) THEN 'no'
         WHEN now() <= c.confirmed_at + interval '{QUIET_DAYS} days' THEN 'pending'
         ELSE 'yes' END AS result
-    FROM case_file c WHERE c.confirmed_at IS NOT NULL AND c.kind = 'complaint'
+    FROM case_file c WHERE c.confirmed_at IS NOT NULL AND c.kind = 'complaint' AND c.document ->> 'probe' IS NULL
 """
 _said = bindparam("said", value=list(_SAID), type_=ARRAY(Text))
 _ONE = text(f"{_FIRST} AND c.complaint_id = :id").bindparams(_said)
@@ -62,6 +62,12 @@ async def first_contacts(tx: AsyncConnection, since: datetime, until: datetime) 
     """How many of the cases that customers called resolved in this time were resolved at the first contact."""
     found = {row.result: row.n for row in await tx.execute(_COUNTED, {"since": since, "until": until})}
     return {result: found.get(result, 0) for result in ("yes", "no", "pending")}
+
+
+def share(found: dict[str, int]) -> float | None:
+    """Yes of yes and no; None while there are none."""
+    judged = found["yes"] + found["no"]
+    return found["yes"] / judged if judged else None
 
 
 async def earlier(tx: AsyncConnection, case: Case) -> list[dict[str, Any]]:

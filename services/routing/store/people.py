@@ -109,6 +109,11 @@ class Directory:
         return handler
 
 
+async def leads(tx: AsyncConnection) -> list[str]:
+    """Who leads, by id."""
+    return list(await tx.scalars(select(t.handler.c.id).where(t.handler.c.permissions.contains(["lead"]))))
+
+
 async def put(tx: AsyncConnection, handler: Handler) -> None:
     """Write a handler's entry; presence and what he was last given stay as they are."""
     row = {
