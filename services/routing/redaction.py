@@ -17,7 +17,7 @@ import yaml
 
 from .finding import e164, plain
 
-NAME, PHONE, EMAIL = "[name]", "[phone]", "[e-mail]"
+NAME, PHONE, EMAIL, ADDRESS, IDENTITY = "[name]", "[phone]", "[e-mail]", "[address]", "[identity number]"
 LEAST_DIGITS = 7
 _EMAIL = re.compile(r"(?<![A-Za-z0-9_.+%-])[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 # Digits with what people put between them; dates, times, sums and codes are told apart in `_is_phone`.
@@ -35,6 +35,19 @@ _CAP = r"(?:[A-Z][a-zà-ÿ]+(?:[-'’][A-Z]?[a-zà-ÿ]+)*|[A-Z]\.|O['’][A-Z][a
 _NAMES = rf"{_CAP}(?:\s+(?:de|van|von|al|bin)?\s*{_CAP}){{0,2}}"
 # Two capital words within a sentence: a person more often than a thing, and a thing is missed less.
 _TWO_CAPITALS = re.compile(rf"(?<=[a-z,] )({_CAP}\s+{_CAP}(?:\s+{_CAP})?)(?![\w-])")
+# What somebody says or does, after which the words before it are a person and no firm.
+_ACTS = (
+    "said|told|promised|called|rang|wrote|answered|refused|knows|saw|took|lives|hung|introduced|signed|has"
+)
+_ROLES = "our|my|your|the|his|her"
+_DESK = "desk|counter|till|reception|branch|office|shop|store|station|garage|clinic|gate"
+# An address of somebody: a house's number and a street, not a shop of ours.
+_STREET = re.compile(
+    rf"\b\d{{1,4}}[a-z]?\s+{_CAP}(?:\s+{_CAP})?\s+(?:Street|Road|Lane|Close|Avenue|Drive|Court|Way|Place|Terrace|"
+    r"Crescent|Gardens|Grove|Row|Mews)\b(?!\s+(?:shop|store|branch|office))"
+)
+_BLOCK = re.compile(r"(?:(?![在住到于址家])[\u4e00-\u9fff]){2,6}\d+(?:号楼|栋|幢)(?:\d+单元)?(?:\d+[室号])?")
+_IDENTITY = re.compile(r"(?<!\d)[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\d)")
 _NOT_NAMES = frozenset(
     re.findall(
         r"\w+",
@@ -42,9 +55,11 @@ _NOT_NAMES = frozenset(
         "january february march april may june july august september october november december customer care support "
         "team street road lane avenue square bank store shop office service services department centre center north "
         "south east west london paris china england island city park hall house hotel airport university school "
-        "hospital court council card plus premium phone broadband pay kingdom states zealand africa air data plan club",
+        "hospital court council card plus premium phone broadband pay kingdom states zealand africa air data plan club "
+        "direct debit credit online banking black friday christmas easter new year customer",
     )
 )
+_ADDRESSED = re.compile(r"(?<=.)(?:先生|女士|小姐|太太)$")
 _HAN = "\u4e00-\u9fff"
 
 
@@ -73,6 +88,20 @@ def _english() -> tuple[re.Pattern[str], ...]:
             rf"\b(?i:to|by|with|from|ask|asked|told|tell|call|contact|and|met|saw|knows)\s+((?:{_any(named['first_en'])})\b)"
         ),
         re.compile(rf"\b(?i:ask|asked|told|tell|call|contact|met|saw|knows)\s+({_CAP}\s+{_CAP})"),
+        re.compile(rf"\b([A-Z]\.\s?(?:[A-Z]\.\s?)?{_CAP})\b"),
+        re.compile(rf"(?:^|[.!?;]\s+|\band\s+)({_CAP}\s+{_CAP})(?=,?\s+(?:who\s+)?(?:{_ACTS}|from)\b)"),
+        re.compile(
+            rf"(?:^|[.!?;]\s+|\band\s+)({_CAP})(?=,?\s+(?:who\s+)?(?:{_ACTS})\s+(?:he|she|that|me|us|my|up|to)\b)"
+        ),
+        re.compile(rf"({_NAMES})(?=,\s+(?:{_ROLES})\s+(?:{_any(named['people_en'])})\b)"),
+        re.compile(
+            rf"\b({_CAP})(?=(?:\s+and\s+{_CAP}(?:\s+{_CAP})?)?\s+(?:at|from|in|on)\s+(?:the|your)\s+(?:\w+\s+)?(?:{_DESK})\b)"
+        ),
+        re.compile(rf"\b(?:met|with|and|asked|saw)\s+({_CAP}(?:\s+{_CAP})?)(?=\s+(?:at|from|in|on)\s+(?:the|your)\b)"),
+        re.compile(rf"\b({_CAP})(?=\s+and\s+I\b)"),
+        re.compile(rf"\b[Ii]t was ({_NAMES})(?=\s+who\b)"),
+        re.compile(rf"\b(?:ex-|late\s+|next-door\s+)(?:{_any(named['people_en'])}),?\s+({_NAMES})"),
+        re.compile(rf"(?<=[a-z,]\s)({_any(named['first_en'])})\b(?=[.,;!?]|\s+(?:and|who|is|was|has|had|at)\b)"),
         re.compile(
             rf"\b({_any(named['first_en'])})\b(?=\s+(?:from|at|in your|said|told|promised|answered|called|wrote)\b)"
         ),
@@ -99,6 +128,13 @@ def _chinese() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"是({surname}[{_HAN}]{{1,2}}?)(?=[签写打办接]|的名字)"),
         re.compile(rf"({surname}[{_HAN}]{{1,2}})(?=先生|女士|小姐|太太|师傅|老师|医生|律师|警官)"),
         re.compile(rf"(?<![{_HAN}])({surname}[{_HAN}]{{1,2}}?)(?=说|告诉|答应|承诺|表示|回电)"),
+        re.compile(rf"(?<![主保])({surname})(?=经理|阿姨|师傅|大爷|大妈|叔叔|女士|先生|小姐)"),
+        re.compile(rf"(?:[和与、])({name})(?=两|三|等|都|也)"),
+        re.compile(rf"(?:^|[。，；！？、])({name})(?=和{surname}[{_HAN}]{{1,2}}?(?:两|三|都))"),
+        re.compile(rf"姓({surname})(?=[，。、；,]|$)"),
+        re.compile(rf"(?:[小老阿]({surname}))(?=把|给|在|那|让|答|说|没|挂|来|去|跟|也)"),
+        re.compile(rf"(?:叫|自称|自称是|名叫)([{_HAN}]{{2,3}}?)(?=[，。、；,]|$|的人)"),
+        re.compile(rf"号([{_HAN}]{{2,3}}?)(?=挂|说|让|没|告诉|答应|接)"),
         re.compile(rf"工号\s*\d*[的，,\s]*({name}){end}"),
     )
 
@@ -149,6 +185,9 @@ class Redactor:
         text = _PHONE.sub(
             lambda m: m[0] if _CODE.search(text, max(0, m.start() - 40), m.start()) else self._phone(m[0]), text
         )
+        text = _IDENTITY.sub(lambda m: self._taken(m[0], IDENTITY), text)
+        for address in (_STREET, _BLOCK):
+            text = address.sub(lambda m: self._taken(m[0], ADDRESS), text)
         for name in sorted(self.names, key=len, reverse=True):
             if name not in self.roles:
                 text = _replaced(text, name, NAME)
@@ -201,7 +240,8 @@ def _trimmed(name: str) -> str:
         parts.pop(0)
     while parts and parts[-1].casefold() in _NOT_NAMES:
         parts.pop()
-    return " ".join(parts)
+    found = _ADDRESSED.sub("", " ".join(parts))
+    return found if len(found) != 2 or found[1] != "." else ""  # an initial alone is no name
 
 
 def _replaced(text: str, name: str, by: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from services.routing.redaction import Redactor
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -54,11 +56,31 @@ def test_third_parties_are_taken_out_and_little_else() -> None:
     assert len(needless) <= 3, needless
 
 
-def test_of_sentences_that_were_written_after_the_rules_most_parties_are_found() -> None:
-    left, needless, parties = measured("redaction-fresh.txt")
-    assert parties >= 40
-    assert len(left) / parties <= 0.2, left
+@pytest.mark.parametrize(("name", "least", "share"), [("fresh", 40, 0.1), ("unseen", 60, 0.03), ("last", 35, 0.45)])
+def test_of_sentences_that_were_written_apart_from_the_rules(name: str, least: int, share: float) -> None:
+    """The shares are what is missed now; docs/routing.md says what was missed when each list was first run."""
+    left, needless, parties = measured(f"redaction-{name}.txt")
+    assert parties >= least
+    assert len(left) / parties <= share, left
     assert len(needless) <= 3, needless
+
+
+def test_papers_numbers_and_houses_of_others_are_taken_out() -> None:
+    told = (
+        "Her card 110105194912310022 came to 12 Heron Close. 他住在和平里12号楼3单元。 Ask the Oxford Street shop."
+    )
+    seen = redactor().text(told)
+    assert "110105194912310022" not in seen
+    assert seen.count("[address]") == 2
+    assert "Oxford Street shop" in seen
+
+
+def test_a_letter_that_names_somebody_of_the_case_is_known() -> None:
+    found = redactor()
+    found.document({"text": "My neighbour Arthur Pendry saw it, his number is 07700 900123."})
+    assert found.mentions("As Mr Pendry told you")
+    assert found.mentions("we rang 07700 900123")
+    assert not found.mentions("Dear Li Na, your phone is repaired.")
 
 
 def test_the_customer_stays_and_colleagues_become_their_role() -> None:
