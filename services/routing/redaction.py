@@ -36,9 +36,7 @@ _NAMES = rf"{_CAP}(?:\s+(?:de|van|von|al|bin)?\s*{_CAP}){{0,2}}"
 # Two capital words within a sentence: a person more often than a thing, and a thing is missed less.
 _TWO_CAPITALS = re.compile(rf"(?<=[a-z,] )({_CAP}\s+{_CAP}(?:\s+{_CAP})?)(?![\w-])")
 # What somebody says or does, after which the words before it are a person and no firm.
-_ACTS = (
-    "said|told|promised|called|rang|wrote|answered|refused|knows|saw|took|lives|hung|introduced|signed|has"
-)
+_ACTS = "said|told|promised|called|rang|wrote|answered|refused|knows|saw|took|lives|hung|introduced|signed|has"
 _ROLES = "our|my|your|the|his|her"
 _DESK = "desk|counter|till|reception|branch|office|shop|store|station|garage|clinic|gate"
 # An address of somebody: a house's number and a street, not a shop of ours.

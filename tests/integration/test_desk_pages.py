@@ -16,6 +16,12 @@ from tests.support.servers import Database
 
 PICTURES = os.environ.get("AMENDS_PICTURES")  # a folder that keeps what the test sees
 BOTH = (("en", DESKTOP), ("en", PHONE), ("zh", DESKTOP), ("zh", PHONE))
+# All rows are chosen, so that the bar shows.
+CHOSEN = (
+    "document.querySelectorAll('[data-pick]').forEach((p) => { p.checked = true; }), "
+    "document.querySelector('[data-pick]').dispatchEvent(new Event('input', {bubbles: true})), "
+    "document.querySelector('#many.on')"
+)
 DECISION = {
     "examined": "order record\ntest report", "cause": "C1_product_quality", "i0-what": "refund of the phone",
     "i0-finding": "substantiated", "i0-request": "granted", "i0-fact": "The battery loses its charge in an hour",
@@ -36,6 +42,7 @@ async def worked(desk: House) -> UUID:
     """A team, one case on Zhang's desk, others offered and waiting; the case on the desk."""
     await desk.bench.handler("zhang", role_title="complaint handler", authority={"CNY": 1000, "GBP": 100})
     await desk.bench.handler("emma", presence="away")
+    await desk.bench.handler("omar", role_title="team lead", permissions=["lead"], capacity=0)
     taken = await desk.complaint("The battery of my new phone is empty after an hour. I want my money back.")
     await desk.bench.rounds.round()
     zhang = desk.bench.as_("zhang")
@@ -75,11 +82,15 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(desk: House) 
     zhang, lead = desk.cookies("zhang"), desk.cookies("lena", "lead")
     path = f"/desk/cases/{case}"
     (await desk.bench.as_("zhang").post(f"/v1/cases/{case}/note", json={"text": "Called the shop."})).raise_for_status()
+    report = {"file": ("test-report.txt", b"The battery holds for 58 minutes.", "text/plain")}
+    (await desk.bench.as_("zhang").post(f"/v1/cases/{case}/attachments", files=report)).raise_for_status()
     async with browser() as page:
         wrong = await look(page, f"{desk.url}/desk", "desk", zhang)
         wrong += await look(page, f"{desk.url}/desk?q=li", "search", lead)
         wrong += await look(page, f"{desk.url}/desk/team", "lead", lead)
+        wrong += await look(page, f"{desk.url}/desk/team", "many", lead, ready=CHOSEN)
         wrong += await look(page, f"{desk.url}/desk/sample", "sample", lead)
+        wrong += await look(page, f"{desk.url}/desk/quality", "quality", desk.cookies("quinn", "quality"))
         wrong += await look(page, f"{desk.url}{path}", "case", zhang)
         wrong += await look(page, f"{desk.url}{path}/decide", "decide-empty", zhang)
         await page.evaluate(_filled(DECISION))

@@ -66,9 +66,7 @@ def test_of_sentences_that_were_written_apart_from_the_rules(name: str, least: i
 
 
 def test_papers_numbers_and_houses_of_others_are_taken_out() -> None:
-    told = (
-        "Her card 110105194912310022 came to 12 Heron Close. 他住在和平里12号楼3单元。 Ask the Oxford Street shop."
-    )
+    told = "Her card 110105194912310022 came to 12 Heron Close. 他住在和平里12号楼3单元。 Ask the Oxford Street shop."
     seen = redactor().text(told)
     assert "110105194912310022" not in seen
     assert seen.count("[address]") == 2
