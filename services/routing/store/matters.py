@@ -36,7 +36,7 @@ _FIRST = f"""
                 OR c.document -> 'links' ? CAST(o.complaint_id AS text))) THEN 'no'
         WHEN now() <= c.confirmed_at + interval '{QUIET_DAYS} days' THEN 'pending'
         ELSE 'yes' END AS result
-    FROM case_file c WHERE c.confirmed_at IS NOT NULL AND c.kind = 'complaint' AND c.document ->> 'probe' IS NULL
+    FROM case_file c WHERE c.confirmed_at IS NOT NULL AND c.kind = 'complaint'
 """
 _said = bindparam("said", value=list(_SAID), type_=ARRAY(Text))
 _ONE = text(f"{_FIRST} AND c.complaint_id = :id").bindparams(_said)
