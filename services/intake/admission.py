@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from shared.base.sql import to_json
 from shared.languages import Languages
 from shared.spine.effects import Emit
 from shared.spine.unit import Unit
@@ -39,7 +38,7 @@ class Admission:
         An id that is kept already is passed over: nothing is changed and nothing is said. It is the complaint's row
         that decides, so a new complaint's stream begins with it.
         """
-        entries = sorted(entries, key=lambda e: e.id)
+        entries = sorted(entries, key=lambda e: e.id.int)
         customers, newcomers = await self._customers(unit, entries)
         fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.retention.of("complaint"))
         files = []
@@ -100,5 +99,5 @@ class Admission:
             "customer_id": snapshot.customer_id,
             "external_id": entry.contact("external"),
             "language": entry.language,
-            "person": to_json(person),
+            "person": person,
         }

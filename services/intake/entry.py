@@ -72,7 +72,10 @@ class Entry:
 
     def contact(self, kind: str) -> str | None:
         """The normalised contact of this kind, if one was given."""
-        return next((c.value for c in self.contacts if c.kind == kind), None)
+        for contact in self.contacts:
+            if contact.kind == kind:
+                return contact.value
+        return None
 
     @property
     def reachable(self) -> bool:

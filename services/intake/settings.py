@@ -13,6 +13,7 @@ from .imap import address
 class Settings(ServiceSettings):
     """Intake's own variables. Sizes are bytes, durations seconds unless the name says otherwise."""
 
+    poll_records: int = Field(2000, ge=1, description="Events per consumer transaction at most")
     trusted_gateways: list[str] = Field(
         [], description="JSON list of mail hosts whose topmost Received header tells when a mail reached the company"
     )

@@ -63,6 +63,11 @@ class Relay:
         while len(self._held) > HELD_ROWS or self._held_bytes > HELD_BYTES:
             self._held_bytes -= len(self._held.pop(next(iter(self._held))).body)
 
+    @property
+    def held(self) -> Sequence[Outgoing]:
+        """The rows that need not be read back."""
+        return list(self._held.values())
+
     async def run(self, ctl: LoopControl) -> None:
         """Bursts while there are rows; a poll behind the wake-up finds what another process left."""
         backoff = FIRST_BACKOFF

@@ -12,17 +12,16 @@ Key = tuple[str, tuple[str, ...]]
 """Name of the metric, label values in order."""
 
 # A shard per connection: transactions that commit at the same time hardly ever wait for one another's row.
+_GIVEN = "json_to_recordset(CAST(CAST(:totals AS text) AS json)) AS u(metric text, labels text, n float8)"
 ADD = (
     "INSERT INTO total AS t (metric, labels, shard, n) SELECT metric, labels, pg_backend_pid() % 16, n "
-    "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
-    "AS u(metric, labels, n) ORDER BY metric, labels "
+    f"FROM {_GIVEN} ORDER BY metric, labels "
     "ON CONFLICT (metric, labels, shard) DO UPDATE SET n = t.n + EXCLUDED.n"
 )
 _ADD = Statement(ADD)
 _PUT = Statement(
-    "INSERT INTO total (metric, labels, shard, n) SELECT metric, labels, 0, n "
-    "FROM unnest(CAST(:metrics AS text[]), CAST(:labels AS text[]), CAST(:numbers AS float8[])) "
-    "AS u(metric, labels, n) ORDER BY metric, labels ON CONFLICT (metric, labels, shard) DO UPDATE SET n = EXCLUDED.n"
+    f"INSERT INTO total (metric, labels, shard, n) SELECT metric, labels, 0, n FROM {_GIVEN} ORDER BY metric, labels "
+    "ON CONFLICT (metric, labels, shard) DO UPDATE SET n = EXCLUDED.n"
 )
 _READ = text(
     "SELECT metric, labels, sum(n) AS n FROM total WHERE CAST(:metric AS text) IS NULL OR metric = :metric "
@@ -41,13 +40,9 @@ async def put(tx: AsyncConnection, values: Mapping[Key, float]) -> None:
     await _PUT.rows(tx, arguments(values))
 
 
-def arguments(numbers: Mapping[Key, float]) -> dict[str, list[object]]:
+def arguments(numbers: Mapping[Key, float]) -> dict[str, str]:
     """What `ADD` takes."""
-    return {
-        "metrics": [metric for metric, _ in numbers],
-        "labels": [to_json(labels) for _, labels in numbers],
-        "numbers": list(numbers.values()),
-    }
+    return {"totals": to_json([{"metric": m, "labels": to_json(labels), "n": n} for (m, labels), n in numbers.items()])}
 
 
 async def read(tx: AsyncConnection, metric: str | None = None) -> dict[Key, float]:

@@ -39,13 +39,15 @@ _LOCK = sql.Statement(
 # One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
 _SAID = (
     "said AS (INSERT INTO stream (complaint_id, sequence, stalled) "
-    "SELECT id, sequence, false FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[])) AS u(id, sequence) "
+    "SELECT id, sequence, false FROM json_to_recordset(CAST(CAST(:streams AS text) AS json)) "
+    "AS u(id uuid, sequence bigint) "
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = EXCLUDED.sequence) "
 )
 _OUTBOX = (
     "INSERT INTO outbox (topic, complaint_id, headers, body, created_at) "
-    "SELECT topic, complaint_id, headers::jsonb, body, :now FROM unnest(CAST(:topics AS text[]), "
-    "CAST(:complaints AS uuid[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) "
+    "SELECT topic, complaint_id, headers, body, :now FROM ROWS FROM ("
+    "json_to_recordset(CAST(CAST(:rows AS text) AS json)) AS (topic text, complaint_id uuid, headers jsonb), "
+    "unnest(CAST(:bodies AS bytea[]))) "
     "WITH ORDINALITY AS o(topic, complaint_id, headers, body, n) ORDER BY n RETURNING seq"
 )
 _FLUSH = sql.Statement(f"WITH {_SAID} {_OUTBOX}")
@@ -234,18 +236,19 @@ class Unit:
             await totals.add(self.tx, self._totals)
 
     async def _flush_outbox(self) -> None:
-        changed = [(i, s.sequence) for i, s in self.streams.items() if s.changed]
-        topics, complaints, headers, bodies = zip(*self._outbox, strict=True)
+        changed = [{"id": i, "sequence": s.sequence} for i, s in self.streams.items() if s.changed]
+        rows = [{"topic": topic, "complaint_id": i, "headers": named} for topic, i, named, _ in self._outbox]
         arguments = {
-            "ids": [i for i, _ in changed], "sequences": [n for _, n in changed], "now": self.now,
-            "topics": list(topics), "complaints": list(complaints),
-            "headers": [to_json(named).decode() for named in headers], "bodies": list(bodies),
-        }  # fmt: skip
+            "streams": to_json(changed).decode(),
+            "rows": to_json(rows).decode(),
+            "bodies": [body for *_, body in self._outbox],
+            "now": self.now,
+        }
         if self._totals:
-            rows = await _FLUSH_AND_COUNT.rows(self.tx, {**arguments, **totals.arguments(self._totals)})
+            made = await _FLUSH_AND_COUNT.rows(self.tx, {**arguments, **totals.arguments(self._totals)})
         else:
-            rows = await _FLUSH.rows(self.tx, arguments)
-        seqs = sorted(row.seq for row in rows)
+            made = await _FLUSH.rows(self.tx, arguments)
+        seqs = sorted(row.seq for row in made)
         self.outgoing = [Outgoing(n, *row, self.now) for n, row in zip(seqs, self._outbox, strict=True)]
 
     @property

@@ -84,6 +84,23 @@ async def test_records_sent_twice_have_one_effect(world: World, monkeypatch: pyt
         assert [e for e in (await world.told())[complaint] if e == "once"] == ["once"]
 
 
+async def test_what_a_relay_holds_and_what_it_has_to_read_go_out_in_their_order(world: World) -> None:
+    """Rows of this process are sent from memory, those of another one are read; the table says which comes when."""
+    source, other, complaint = world.source(), world.source(), uuid4()
+    async with running(source), running(world.sink(ledger.Handlers())):
+        async with world.admin.transaction() as tx:  # holds the turn of the one sender
+            await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('amends.relay.intake', 0))"))
+            await emit(other, complaint, received(complaint), replied(complaint, "one"))
+            await emit(source, complaint, replied(complaint, "two"))
+            await emit(other, complaint, replied(complaint, "three"))
+            assert [row.complaint_id for row in source.relay.held] == [complaint]
+        await eventually(lambda: told_entries(world, complaint, 4))
+        assert (await world.told())[complaint][1:] == ["one", "two", "three"]
+        await eventually(lambda: outbox_is_empty(world))
+        assert not source.relay.held
+    await other.closed()
+
+
 async def told_entries(world: World, complaint: UUID, n: int) -> bool:
     return len((await world.told()).get(complaint, [])) >= n
 

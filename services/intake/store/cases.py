@@ -62,12 +62,15 @@ class Store:
         await sql.upsert(tx, t.tracking, [_row(case) for case in cases])
         letters = [_letter_row(case.complaint_id, new, self._letters) for case in cases for new in case.new_letters]
         await sql.insert(tx, t.letter, letters, ignore="letter_id")
-        changed = [case for case in cases if fingerprint(case) != case.told]
-        if changed:
-            await hooks.owe(tx, changed)
+        changed = []
         for case in cases:
             case.new_letters.clear()
-            case.told = fingerprint(case)
+            now = fingerprint(case)
+            if now != case.told:
+                case.told = now
+                changed.append(case)
+        if changed:
+            await hooks.owe(tx, changed)
 
 
 async def id_of(tx: AsyncConnection, reference: str) -> UUID | None:

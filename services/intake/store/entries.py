@@ -1,10 +1,12 @@
 """New complaints: who their customers are, their rows, their files. One statement of each sort per batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,12 +49,14 @@ _HOLD = text(
     "WHERE sha256 = ANY(CAST(:keys AS bytea[])) AND class = 'held'"
 )
 
-# Column → type, as they are unnested. A customer or contact that another transaction has just made is left as it is.
+# Column → type. Short ones travel as one JSON text for all rows, which costs half of an array for each column; what is
+# long has an array. A customer or contact that another transaction has just made is left as it is.
 _ENTRY = {
     "complaint_id": "uuid", "reference": "text", "source": "text", "came_by": "text", "kind": "text", "channel": "text",
-    "customer_id": "uuid", "language": "text", "email": "text", "phone": "text", "body": "text", "body_hash": "bytea",
-    "received_at": "timestamptz", "probe": "text", "represented_by": "text",
+    "customer_id": "uuid", "language": "text", "email": "text", "phone": "text", "received_at": "timestamptz",
+    "probe": "text", "represented_by": "text",
 }  # fmt: skip
+_LONG = {"body": "text", "body_hash": "bytea"}
 _CUSTOMER = {"customer_id": "uuid", "external_id": "text", "language": "text", "person": "jsonb"}
 # What is alike in every row: name → expression.
 _ALIKE = {
@@ -63,18 +67,22 @@ _ALIKE = {
 _CONTACT = {"kind": "text", "value": "text", "customer_id": "uuid"}
 
 
-def _insert(table: str, columns: dict[str, str], prefix: str, conflict: str) -> str:
+def _insert(table: str, columns: dict[str, str], conflict: str, long: Mapping[str, str] = MappingProxyType({})) -> str:
     alike = _ALIKE[table]
-    names = ", ".join((*columns, *alike))
+    names = ", ".join((*columns, *long, *alike))
     values = ", ".join(("u.*", *alike.values()))
-    arrays = ", ".join(f"CAST(:{prefix}_{name} AS {kind}[])" for name, kind in columns.items())
-    return f"INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) u ON CONFLICT ({conflict}) DO NOTHING"
+    typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    rows = f"json_to_recordset(CAST(CAST(:{table} AS text) AS json)) AS ({typed})"
+    rows += "".join(f", unnest(CAST(:{name} AS {kind}[]))" for name, kind in long.items())
+    return (
+        f"INSERT INTO {table} ({names}) SELECT {values} FROM ROWS FROM ({rows}) u ON CONFLICT ({conflict}) DO NOTHING"
+    )
 
 
 _ADD = sql.Statement(
-    f"WITH newcomers AS ({_insert('customer', _CUSTOMER, 'n', 'customer_id')}), "
-    f"contacts AS ({_insert('contact', _CONTACT, 'c', 'kind, value')}) "
-    f"{_insert('complaint', _ENTRY, 'e', 'complaint_id')} RETURNING complaint_id"
+    f"WITH newcomers AS ({_insert('customer', _CUSTOMER, 'customer_id')}), "
+    f"contacts AS ({_insert('contact', _CONTACT, 'kind, value')}) "
+    f"{_insert('complaint', _ENTRY, 'complaint_id', _LONG)} RETURNING complaint_id"
 )
 
 
@@ -121,12 +129,16 @@ async def add(
     keep: timedelta,
 ) -> set[UUID]:
     """Write entries, sorted by id, and customers heard of for the first time: one statement. The ids that were new."""
-    rows = [_row(entry, customers[entry.id], now) for entry in entries]
-    arguments: dict[str, Any] = {f"e_{name}": [row[name] for row in rows] for name in _ENTRY}
-    arguments |= {f"n_{name}": [row[name] for row in new.customers] for name in _CUSTOMER}
-    arguments |= {"c_kind": [c.kind for c, _ in new.contacts], "c_value": [c.value for c, _ in new.contacts]}
-    arguments["c_customer_id"] = [customer for _, customer in new.contacts]
-    arguments |= {"tier": new.tier, "keep": keep}
+    contacts = [{"kind": c.kind, "value": c.value, "customer_id": customer} for c, customer in new.contacts]
+    arguments = {
+        "complaint": to_json([_row(entry, customers[entry.id], now) for entry in entries]).decode(),
+        "body": [entry.body for entry in entries],
+        "body_hash": [entry.body_hash for entry in entries],
+        "customer": to_json(new.customers).decode(),
+        "contact": to_json(contacts).decode(),
+        "tier": new.tier,
+        "keep": keep,
+    }
     return {row.complaint_id for row in await _ADD.rows(tx, arguments)}
 
 
@@ -225,8 +237,6 @@ def _row(entry: Entry, customer: Snapshot, now: datetime) -> dict[str, Any]:
         "language": entry.language or "en",
         "email": entry.contact("email"),
         "phone": entry.contact("phone"),
-        "body": entry.body,
-        "body_hash": entry.body_hash,
         "received_at": entry.received_at or now,
         "probe": entry.probe,
         "represented_by": entry.represented_by,

@@ -9,10 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake import tables as t
 from services.intake.model import Case
 from services.intake.statuses import EVENT, body
+from shared.base import sql
 from shared.base.sql import to_json
 from shared.deliver.webhooks import LIFE
 
-# One statement for any number of cases; channels that want to be told nothing cost a look into a small table.
+# Channels that want to be told nothing cost a look into a small table.
+_NAMES = sql.Statement("SELECT name FROM channel_hook")
+# One statement for any number of cases.
 _OWE = text(
     "INSERT INTO webhook (id, target, about, event, body, state, attempts, created_at, next_try_at, "
     "deadline_at, class) "
@@ -29,7 +32,8 @@ _PUT = text(
 
 async def owe(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     """Write into the ledger what has become of these complaints, for the channels that want to know."""
-    told = [case for case in cases if case.origin]
+    names = {row.name for row in await _NAMES.rows(tx)}
+    told = [case for case in cases if case.origin and case.origin.source in names]
     if not told:
         return
     await tx.execute(
