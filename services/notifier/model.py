@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from shared.deliver.ledger import State
 from shared.events.common import Channel as Origin
 from shared.events.common import Language, Staff, TriggerLevel
+from shared.events.envelope import named_id
 
 from .letter import Commitment, Kind
 
@@ -219,4 +220,4 @@ class Matter:
 
 def letter_id(trigger: UUID, kind: str, recipient: str) -> UUID:
     """The id of the letter owed for an event: the same debt, the same letter, the same Message-ID."""
-    return uuid5(trigger, f"letter:{kind}:{recipient}")
+    return named_id(trigger, f"letter:{kind}:{recipient}")

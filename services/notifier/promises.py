@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from shared.events.envelope import named_id
 from shared.events.notifier import PromiseBroken, PromiseKept, PromiseMade, PromiseWords
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 
@@ -34,7 +35,7 @@ def due_at(commitment: Commitment) -> datetime:
 
 def promise_id(letter_id: UUID, n: int) -> UUID:
     """The id of the n-th promise of a letter."""
-    return uuid5(letter_id, f"promise:{n}")
+    return named_id(letter_id, f"promise:{n}")
 
 
 def timer(promise: UUID) -> str:

@@ -1,18 +1,20 @@
 """How letters leave: claim what is due, send it over a few connections, settle what became of it.
 
-A letter is `sending` in the database before its first byte leaves, until what became of it is written down. At most two
-letters per connection are in that state, on their way or waiting to be settled: that many a crash leaves whose fate
-nobody knows, and when their lease lapses they are declared unknown.
+While there is room, the transaction that writes a letter claims it by the way. A letter is `sending` in the database,
+committed, before its first byte leaves, until what became of it is written down. At most two letters per connection are
+in that state, on their way or waiting to be settled: that many a crash leaves whose fate nobody knows, and when their
+lease lapses they are declared unknown.
 """
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import structlog
 
@@ -21,6 +23,7 @@ from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
 from shared.deliver.smtp import no_such_address
+from shared.events.envelope import named_id
 from shared.events.notifier import LetterFailed, LetterSent, LetterText, LetterUnknown, PromiseKept
 from shared.spine.effects import Arm, Disarm, Effect, Emit
 from shared.spine.spine import Spine
@@ -59,7 +62,9 @@ class Sender:
         self._chance = Random()
         self._sender = Loop("sender", self._send_loop, stall_after=120)
         self._settler = Loop("settler", self._settle_loop, stall_after=120)
+        ready.take, ready.lease = self._take, timedelta(seconds=lease)
         spine.work.wakes.committed.append(self._committed)
+        spine.work.wakes.undone.append(self._undone)
 
     def loops(self) -> list[Loop]:
         """To be supervised."""
@@ -67,8 +72,25 @@ class Sender:
 
     def _committed(self) -> None:
         # Most commits make no letter ready; claiming after each would cost a transaction for nothing.
-        if self._ready.discard_current() and hasattr(self._sender, "control"):
-            self._sender.control.wake.set()
+        if made := self._ready.ended():
+            self._hold(len(made.claimed) - made.room)
+            self._start(made.claimed)
+            if made.ready and hasattr(self._sender, "control"):
+                self._sender.control.wake.set()
+
+    def _undone(self) -> None:
+        if made := self._ready.ended():
+            self._hold(-made.room)
+
+    def _take(self, wanted: int) -> int:
+        """How many new letters the transaction that writes them may claim: as many as can leave at once.
+
+        While traces are made it is none: where a letter came from is known when its transaction has ended.
+        """
+        started = hasattr(self._settler, "control") and not self._settler.control.stopping
+        room = min(wanted, self._most - self._held) if started and not self._full and not tracing.on() else 0
+        self._hold(room)
+        return room
 
     # Claim and send
 
@@ -85,7 +107,8 @@ class Sender:
                         claimed = await self.outgoing.claim(tx, n=room, lease=self.lease)
                 finally:
                     self._hold(len(claimed) - room)
-                self._start(claimed, room)
+                self._start(claimed)
+                self._full = len(claimed) >= room
             if not self._full or self._held:
                 await ctl.sleep(1.0)  # woken when letters become ready, or when all that were held are settled
         if self._flying:
@@ -95,26 +118,28 @@ class Sender:
         self._held += n
         IN_FLIGHT.set(self._held)
 
-    def _start(self, claimed: Iterable[Attempt], room: int) -> None:
-        begun = 0
+    def _start(self, claimed: Iterable[Attempt]) -> None:
         for attempt in claimed:
             task = asyncio.create_task(self._send(attempt))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
-            begun += 1
-        self._full = begun >= room
 
     async def _send(self, attempt: Attempt) -> None:
         started = time.perf_counter()
-        ids = {"amends__complaint_id": str(attempt.complaint_id), "amends__letter_id": str(attempt.id)}
-        with tracing.span("smtp send", parent=attempt.traceparent, amends__letter_kind=attempt.kind, **ids) as span:
+        if tracing.on():
+            attempt, outcome = await self._send_traced(attempt)
+        else:
             outcome = await self.ways.deliver(attempt, within=self.lease / 2)
-            if span:
-                span.set_attribute("amends.outcome", outcome.state)
-                attempt = replace(attempt, traceparent=tracing.current())
         SEND_SECONDS.observe(time.perf_counter() - started)
         self._done.append(self._judged(attempt, outcome, datetime.now(UTC)))
         self._settler.control.wake.set()
+
+    async def _send_traced(self, attempt: Attempt) -> tuple[Attempt, Outcome]:
+        ids = {"amends__complaint_id": str(attempt.complaint_id), "amends__letter_id": str(attempt.id)}
+        with tracing.span("smtp send", parent=attempt.traceparent, amends__letter_kind=attempt.kind, **ids) as span:
+            outcome = await self.ways.deliver(attempt, within=self.lease / 2)
+            span.set_attribute("amends.outcome", outcome.state)
+            return replace(attempt, traceparent=tracing.current()), outcome
 
     def _judged(self, attempt: Attempt, outcome: Outcome, at: datetime) -> Settled:
         if outcome.state != "retry":
@@ -148,7 +173,8 @@ class Sender:
             settled_at = asyncio.get_running_loop().time()
             self._hold(len(claimed) - len(batch))
             if more:
-                self._start(claimed, more)
+                self._start(claimed)
+                self._full = len(claimed) >= more
             if not self._full or not self._held:
                 self._sender.control.wake.set()
 
@@ -181,8 +207,8 @@ class Sender:
             gone = [s.attempt for s in settled if s.attempt.channel == "email" and no_such_address(s.outcome)]
             await suppress(unit.tx, [(a.address, "refused: no such address", a.id) for a in gone])
             claimed = await self.outgoing.claim(unit.tx, n=more, lease=self.lease) if more else []
-        for one in settled:
-            ATTEMPTS.labels(one.attempt.kind, one.outcome.state).inc()
+        for (kind, state), n in Counter((s.attempt.kind, s.outcome.state) for s in settled).items():
+            ATTEMPTS.labels(kind, state).inc(n)
         return claimed
 
     async def _keep_promises(self, unit: Unit, sent: Sequence[Settled]) -> None:
@@ -252,7 +278,7 @@ class Sender:
 
 def attempt_cause(letter: UUID, attempt: int) -> UUID:
     """What ids of an attempt's events are derived from."""
-    return uuid5(letter, f"attempt:{attempt}")
+    return named_id(letter, f"attempt:{attempt}")
 
 
 def _names(attempt: Attempt) -> dict[str, Any]:

@@ -81,12 +81,13 @@ class Outgoing(NamedTuple):
 
 @dataclass
 class Wakes:
-    """Whom a commit wakes: set by the loops when they start."""
+    """Whom a commit wakes, and who forgets what was undone: called in the task that ran the transaction."""
 
     relay: Callable[[], None] = lambda: None
     outgoing: Callable[[Sequence[Outgoing]], None] = lambda rows: None  # told what was left in the outbox
     timers: Callable[[], None] = lambda: None
     committed: list[Callable[[], None]] = field(default_factory=list)
+    undone: list[Callable[[], None]] = field(default_factory=list)
     changed: list[Callable[[Iterable[UUID]], None]] = field(default_factory=list)  # told which complaints
 
 
@@ -273,14 +274,19 @@ class Work(Generic[S]):
 
         Without `ask_now` the block sets `now` itself, from its first statement: one round trip less.
         """
-        async with self.db.transaction() as tx:
-            unit = Unit(tx, self.origin, self._tally)
-            if now := await unit.lock(ids):
-                unit.now = now
-            elif ask_now:
-                unit.now = (await _NOW.rows(tx))[0].now
-            yield unit
-            await unit.flush()
+        try:
+            async with self.db.transaction() as tx:
+                unit = Unit(tx, self.origin, self._tally)
+                if now := await unit.lock(ids):
+                    unit.now = now
+                elif ask_now:
+                    unit.now = (await _NOW.rows(tx))[0].now
+                yield unit
+                await unit.flush()
+        except BaseException:
+            for forget in self.wakes.undone:
+                forget()
+            raise
         if unit.outgoing:
             self.wakes.outgoing(unit.outgoing)
             self.wakes.relay()

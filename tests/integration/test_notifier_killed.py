@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.bench.letter_writer import CONNECTIONS
+from tests.bench.letter_writer import settings
 from tests.support import naughty_smtp
 from tests.support.servers import DEPLOYMENT, Database
 
@@ -41,6 +41,6 @@ async def test_a_killed_sender_leaves_two_letters_per_connection_unknown(databas
     finally:
         await link.close()
     assert ENOUGH <= len(smtp.taken) < LETTERS
-    assert states["sending"] <= 2 * CONNECTIONS
+    assert states["sending"] <= 2 * settings({}).smtp_connections
     # Whatever the server took is written down, or is one of those.
     assert len(smtp.taken) - states["sending"] <= states["sent"] <= len(smtp.taken)

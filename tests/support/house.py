@@ -75,7 +75,7 @@ class House:
                 "AMENDS_TOPIC": topic,
                 "AMENDS_SESSION_TIMEOUT": "3",
                 "AMENDS_LETTER_LEASE": "4",
-                "AMENDS_SMTP_CONNECTIONS": "8",
+                "AMENDS_SMTP_CONNECTIONS": "2",
                 "AMENDS_ESCALATION_PACKS": str(folder / "pack.yaml"),
                 "AMENDS_NOTIFIER_POLICY": str(folder / "letters.yaml"),
             },

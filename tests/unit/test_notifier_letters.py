@@ -263,3 +263,15 @@ def test_what_was_examined_reads_on_however_it_was_noted() -> None:
     record.inputs["decision"]["examined"] = ["Listened to the recording", "The order", "spoke to the shop."]
     letter = WRITER.write(record, specimens.facts("en"), specimens.now())
     assert "I listened to the recording, checked the order, and spoke to the shop." in letter.text
+
+
+@pytest.mark.parametrize("code", ["zh", "en"])
+def test_variants_that_were_chosen_before_are_those_that_would_be_chosen_anew(code: str) -> None:
+    language = WRITER.languages[code]
+    rows = [specimens.row(code, kind) for kind in ("acknowledgement", "progress", "thanks", "withdrawal_confirmation")]
+    abouts = list(specimens.variations(code))
+    for row in rows:
+        kept = [WRITER.write(row, about, specimens.now()) for about in abouts]
+        for about, letter in zip(abouts, kept, strict=True):
+            language.plans.clear()
+            assert WRITER.write(row, about, specimens.now()) == letter

@@ -1,20 +1,20 @@
 """The state that handlers change: what letters need of a complaint, its open letters, its open promises."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
-from weakref import WeakSet
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
+from shared.deliver.ledger import move
 
 from .. import tables as t
 from ..letter import Commitment
 from ..model import Facts, LetterRow, Matter, Promise
+from .attempts import Ready, attempt_of
 
 CLASS = "complaint"
 _LOAD = sql.Statement(
@@ -46,6 +46,8 @@ _CHANGED = (
     "id", "state", "language", "inputs", "channel", "address", "to_name", "subject", "text", "template_version",
     "thread", "promises", "findings", "reason", "attempts", "next_try_at", "deadline_at",
 )  # fmt: skip
+# The sender asks the same when it claims.
+_STORED = "id, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed"
 _DOCUMENTS = ("inputs", "thread", "promises", "findings")
 _PROMISES = sql.Statement(
     "UPDATE promise SET state = u.state, settled_at = u.settled_at, evidence = u.evidence "
@@ -59,26 +61,6 @@ _SUPPRESS = text(
     "CAST(:reasons AS text[]), CAST(:letters AS uuid[])) AS u(address, reason, letter_id) ORDER BY 1 "
     "ON CONFLICT (address) DO NOTHING"
 )
-
-
-class Ready:
-    """Which tasks wrote letters that are ready: after their commit the sender has work."""
-
-    def __init__(self) -> None:
-        self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
-
-    def add_current(self) -> None:
-        """The running task's transaction makes a letter ready."""
-        if task := asyncio.current_task():
-            self._tasks.add(task)
-
-    def discard_current(self) -> bool:
-        """Whether the running task's transaction, which has committed, made a letter ready."""
-        task = asyncio.current_task()
-        if task is None or task not in self._tasks:
-            return False
-        self._tasks.discard(task)
-        return True
 
 
 class Store:
@@ -129,17 +111,45 @@ class Store:
         """Write what handlers changed: at most five statements."""
         known = [(m, m.facts) for m in cases if m.facts]
         await sql.upsert(tx, t.matter, [self._matter(m, f) for m, f in known])
-        rows = [(m, f, row) for m, f in known for row in m.letters if row.changed]
-        if any(row.state == "ready" for _, _, row in rows):
-            self.ready.add_current()
-        await sql.insert(
-            tx, t.letter, [self._letter(f, r) for _, f, r in rows if r.stored_as is None],
-            ignore="complaint_id, trigger, kind, recipient",
-        )  # fmt: skip
-        if changed := [self._letter(f, r) for _, f, r in rows if r.stored_as is not None]:
-            await _UPDATE.rows(tx, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
         await suppress(tx, [(address, why, None) for m in cases for address, why in m.suppress])
+        rows = [(f, row) for m, f in known for row in m.letters if row.changed]
+        await self._add_letters(tx, [(f, row) for f, row in rows if row.stored_as is None])
+        if changed := [self._letter(f, r) for f, r in rows if r.stored_as is not None]:
+            self._ready_later(r for _, r in rows if r.stored_as is not None)
+            await _UPDATE.rows(tx, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
         await self._save_promises(tx, [p for m, _ in known for p in m.promises if p.changed])
+
+    async def _add_letters(self, tx: AsyncConnection, rows: Sequence[tuple[Facts, LetterRow]]) -> None:
+        """New rows of the ledger. While the sender has room, those that may leave now are claimed by the way.
+
+        So a letter that is written and sent at once takes no transaction and no version of its row in between.
+        """
+        if not rows:
+            return
+        due = [row.id for _, row in rows if row.state == "ready" and row.next_try_at == row.created_at]
+        room = self.ready.take(len(due)) if due else 0
+        claimed = frozenset(due[:room])
+        self._ready_later(row for _, row in rows if row.id not in claimed)
+        if claimed:
+            self.ready.made().room += room
+        stored = await sql.insert(
+            tx, t.letter, [self._claimed(f, row) if row.id in claimed else self._letter(f, row) for f, row in rows],
+            ignore="complaint_id, trigger, kind, recipient", returning=_STORED if claimed else "",
+        )  # fmt: skip
+        if claimed:
+            # A debt that stood in the ledger already was not stored again, and is not sent again.
+            kept = {row.id: row.suppressed for row in stored}
+            took = [(f, row) for f, row in rows if row.id in claimed and row.id in kept]
+            self.ready.made().claimed += [attempt_of(row, f, suppressed=kept[row.id]) for f, row in took]
+
+    def _ready_later(self, rows: Iterable[LetterRow]) -> None:
+        if any(row.state == "ready" for row in rows):
+            self.ready.made().ready = True
+
+    def _claimed(self, facts: Facts, row: LetterRow) -> dict[str, Any]:
+        assert row.created_at is not None
+        lease = row.created_at + self.ready.lease
+        return {**self._letter(facts, row), "state": move(row.state, "sending"), "attempts": 1, "lease_until": lease}
 
     async def _save_promises(self, tx: AsyncConnection, changed: Sequence[Promise]) -> None:
         if changed:
@@ -190,6 +200,7 @@ class Store:
             "created_at": row.created_at,
             "next_try_at": row.next_try_at,
             "deadline_at": row.deadline_at,
+            "lease_until": None,
             "class": CLASS,
             "delete_after": facts.received_at + self._keep,
             "legal_hold": False,

@@ -15,6 +15,7 @@ from shared.spine import traces
 from .. import tables as t
 from ..letter import Commitment
 from ..promises import due_at, promise_id
+from .attempts import Attempt
 from .cases import CLASS, commitments
 
 _COLUMNS = (
@@ -58,37 +59,6 @@ _CANCEL_DELAYS = sql.Statement(
     "WHERE complaint_id = ANY(CAST(:ids AS uuid[])) AND kind = 'delay_apology' "
     "AND state IN ('owed', 'ready', 'retry', 'blocked', 'no_address')"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A claimed letter: all that is needed to send it and to say what became of it."""
-
-    id: UUID
-    complaint_id: UUID
-    customer_id: UUID
-    kind: str
-    language: Any
-    channel: Any
-    trigger: UUID
-    address: str
-    to_name: str | None
-    reference: str
-    subject: str
-    text: str
-    thread: list[str]
-    promises: list[Commitment]
-    attempts: int
-    deadline_at: datetime
-    automatic: bool
-    by_person: str | None
-    decision_id: UUID | None
-    template_version: str
-    suppressed: bool
-    short: str | None
-    large: bool
-    probe: bool
-    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
