@@ -22,10 +22,10 @@ ONCE = {
         "timers/before-commit", "timers/after-commit",
         "relay/before-produce", "relay/after-produce", "relay/delete",
     ),
-    # The sender claims what a consumer could not claim by the way: what it finds when it comes back after its deaths.
+    # A letter is claimed by the consumer's transaction; the sender's own claims are those of a backlog.
     "notifier": (
-        "sender/before-data", "sender/after-data", "settler/before-commit", "settler/after-commit",
-        "sender/before-commit", "sender/after-commit",
+        "consumer/before-commit", "consumer/after-commit", "sender/before-data", "sender/after-data",
+        "settler/before-commit", "settler/after-commit",
     ),
 }  # fmt: skip
 SPINE = (
@@ -36,7 +36,15 @@ EVERY = {
     "intake": (*ONCE["intake"], *SPINE),
     "routing": ("rounds/before-commit", "rounds/after-commit", *SPINE),
     "escalation": ("timers/before-commit", "timers/after-commit", *SPINE),
-    "notifier": (*ONCE["notifier"], *SPINE),
+    "notifier": (
+        "sender/before-data",
+        "sender/after-data",
+        "settler/before-commit",
+        "settler/after-commit",
+        "sender/before-commit",
+        "sender/after-commit",
+        *SPINE,
+    ),
 }
 
 
