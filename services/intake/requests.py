@@ -52,7 +52,7 @@ class WantedIn(Body):
 
 
 class AttachmentIn(Body):
-    """A file, its content in base64."""
+    """A file, its content in base64. It is kept as what its bytes are, pictures without their place; no programs."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     media_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,100}/[\w.+-]{1,100}$")]
