@@ -30,6 +30,11 @@ class Notifier(Peer):
         )
         return found
 
+    async def lint(self, token: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """What the rules find in a letter, and whether it might go out."""
+        found: dict[str, Any] = await self.json_of(token, "POST", "/v1/letters/lint", json=wanted)
+        return found
+
     async def proposals(self, token: str, situation: dict[str, Any]) -> list[dict[str, Any]]:
         """Remedies that the house's rules propose."""
         found: dict[str, Any] = await self.json_of(token, "POST", "/v1/remedies/propose", json=situation)

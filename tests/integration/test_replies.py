@@ -5,11 +5,17 @@ from uuid import uuid4
 
 import pytest
 
+from services.notifier import language as languages
+from services.notifier import policy
+from services.notifier.api import tools
 from services.notifier.lint.gate import Linter
+from services.notifier.writer import Writer
 from services.routing import replies
 from services.routing.model import Case
-from shared.base.security import ROLES
-from tests.support.routing import Bench
+from shared.base.security import ROLES, Authenticator
+from shared.base.web import web_app
+from tests.support.browser import served
+from tests.support.routing import KEY, Bench
 from tests.support.servers import Database
 
 NEW = {
@@ -147,3 +153,32 @@ async def test_the_leads_page_makes_changes_and_takes_back_a_reply(bench: Bench)
     assert "it is not offered any more" not in page
     assert "Battery" in (await lead.get("/desk/replies?q=battery")).text
     assert (await bench.as_("zhang").post(path, data=NEW)).status_code == 403
+
+
+async def test_what_a_lead_keeps_passes_the_gate_of_our_letters_first(database: Callable[..., Database]) -> None:
+    writer = Writer(languages.load_all(), policy.load(None), Linter())
+    rules = web_app("notifier", [tools.router(writer)], auth=Authenticator(KEY), ready=_ready)
+    async with served(rules) as url:
+        bench = Bench(database(), more={"notifier_url": url})
+        await bench.service.opened()
+        lead = bench.as_("lena", "lead")
+        bad = {**NEW, "text": "I am sorry if your {product} broke. You failed to read the label."}
+        refused = await lead.post("/v1/replies", json=bad)
+        assert refused.status_code == 422
+        errors = refused.json()["errors"]
+        assert {e["pointer"] for e in errors} == {"/text"}
+        assert {e["detail"].partition(":")[0] for e in errors} >= {"E1", "E3"}
+        made = await lead.post("/v1/replies", json=NEW)
+        assert made.status_code == 201, made.text
+        path = f"/v1/replies/{made.json()['reply_id']}"
+        assert (await lead.put(path, json={**bad, "version": 1})).status_code == 422
+        assert (await lead.get(path)).json()["text"] == NEW["text"]
+        gone = await lead.put(path, json={**bad, "version": 1, "archived": True})
+        assert gone.status_code == 200  # what is no longer offered needs no check
+        other = await lead.post("/v1/replies", json={**NEW, "language": "de"})
+        assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/language")
+        await bench.close()
+
+
+async def _ready() -> None:
+    return None

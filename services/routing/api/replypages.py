@@ -18,7 +18,7 @@ from ..store import replies as store
 from . import deskforms
 from .base import WORKERS, Desk
 from .deskbase import Screen
-from .replies import CAUSES, KEEPERS, ReplyIn, change, make, offered
+from .replies import CAUSES, KEEPERS, ReplyIn, change, gated, make, offered
 
 FIELDS = ("cause", "language", "title", "text", "owner")
 
@@ -78,6 +78,7 @@ class ReplyPages:
         try:
             given = _body(form, before)
             actor = await self.desk.actor(request)
+            await gated(self.desk, request, given, actor.name)
             if before:
                 kept = await change(self.desk, before.reply_id, given, actor.name, given.version)
             else:
