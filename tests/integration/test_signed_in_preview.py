@@ -1,0 +1,78 @@
+"""Who signed in with a password sees the customer's letter at the desk: routing and notifier trust one sign-in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from services.routing import accounts
+from tests.integration.test_third_language import day
+from tests.support.house import House
+from tests.support.houses import Houses
+from tests.support.spines import eventually
+
+pytestmark = pytest.mark.servers
+PASSWORD = "seven green lamps"
+TEXT = "The toaster that I bought from you broke on Monday, and nobody called me back. I want a refund."
+
+
+@pytest.fixture
+async def house(houses: Houses) -> AsyncIterator[House]:
+    async with houses("signed_in") as made:
+        await asyncio.to_thread(made.start)
+        yield made
+
+
+def form() -> dict[str, str]:
+    told = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
+    return {
+        "examined": "your order\nthe test report", "cause": "C1_product_quality", "i0-what": "the broken toaster",
+        "i0-finding": "substantiated", "i0-request": "granted", "i0-fact": "The heating wire is broken",
+        "i0-source": "test report", "i0-date": told, "i0-reason": "the wire was broken from the start",
+        "i0-apology": "responsibility", "i0-for": "the broken wire", "r0-type": "refund", "r0-class": "refund",
+        "r0-issue": "i1", "r0-amount": "34", "r0-currency": "GBP", "r0-by": day(5), "r0-actor": "we",
+        "c-action": "keep the receipt", "c-channel": "email", "c-contact": "010 555 0100", "c-by": day(9),
+    }  # fmt: skip
+
+
+async def owner(house: House, complaint: str) -> Any:
+    answer = await house.call("routing", "GET", f"/v1/cases/{complaint}", None, name="lead", role="lead")
+    return (answer.json().get("handler") or {}).get("id")
+
+
+async def test_the_letter_stands_beside_the_form_of_who_signed_in_and_for_nobody_else(house: House) -> None:
+    await house.hire()
+    await house.query(
+        "INSERT INTO routing.account (name, role, password, made_at, changed_at) "
+        "VALUES ('robin', 'handler', $1, now(), now())",
+        accounts.hashed(PASSWORD),
+    )
+    body = {"channel": "web", "customer": {"name": "Ada Example", "email": "ada@customers.example"}, "text": TEXT}
+    complaint = (await house.call("intake", "POST", "/v1/complaints", body, name="web", role="service")).json()
+    case = complaint["complaint_id"]
+    assert await eventually(partial(owner, house, case), what="somebody who has the case") == "robin"
+    page = f"/desk/cases/{case}/preview"
+    async with httpx.AsyncClient(base_url=house.url("routing"), timeout=30) as browser:
+        assert "Dear Ada Example," not in (await browser.post(page, data=form())).text
+        signed = await browser.post("/desk/sign-in", data={"name": "robin", "password": PASSWORD})
+        assert signed.status_code == 303
+
+        async def seen() -> str:
+            return (await browser.post(page, data=form())).text
+
+        async def letter() -> str | None:
+            return shown if "Dear Ada Example," in (shown := await seen()) else None
+
+        shown = await eventually(letter, what="the letter beside the form")
+        assert "We uphold your complaint about the broken toaster." in shown
+        assert 'class="part-remedy"' in shown
+        over = await browser.post(f"{house.url('notifier')}/v1/letters/lint", json={
+            "text": "We will reply as soon as possible.", "language": "en", "kind": "reply",
+        })  # fmt: skip
+        assert (over.status_code, over.json()["gate"]) == (200, "block")  # the same cookie at the notifier itself
+        await browser.post("/desk/sign-out")
+        assert "Dear Ada Example," not in await seen()
