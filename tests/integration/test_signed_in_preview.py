@@ -30,6 +30,7 @@ async def house(houses: Houses) -> AsyncIterator[House]:
 def form() -> dict[str, str]:
     told = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     return {
+        "issues": "1", "remedies": "1",
         "examined": "your order\nthe test report", "cause": "C1_product_quality", "i0-what": "the broken toaster",
         "i0-finding": "substantiated", "i0-request": "granted", "i0-fact": "The heating wire is broken",
         "i0-source": "test report", "i0-date": told, "i0-reason": "the wire was broken from the start",
