@@ -19,7 +19,6 @@ from deploy.local.postgres import Postgres
 from tests.support import drills
 from tests.support.day import CONTACT, MAIL, in_state, moment, poison, work
 from tests.support.drilled import PARKED, drilled
-from tests.support.house import HANDLER
 from tests.support.spines import eventually
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
@@ -264,24 +263,6 @@ async def test_one_promise_in_eight_and_one_in_two(drill: drills.Drill) -> None:
             tier="top",
         )  # fmt: skip
     assert not await drills.firing(drill.prometheus, "SlaBurnFast", tier="top")
-
-
-async def test_a_language_that_nobody_speaks(drill: drills.Drill) -> None:
-    """Unroutable: the one who speaks it does so no more."""
-    path = "/v1/handlers/robin"
-
-    async def speaks(*languages: str) -> None:
-        body = {**HANDLER, "languages": languages}
-        assert (await drill.house.call("routing", "PUT", path, body, name="lead", role="lead")).status_code == 200
-
-    await speaks("en")
-    drill.cause()
-    case = await drill.customers.complain(tier="low", language="zh")
-    await drill.tried(
-        "Unroutable", "a customer whose language nobody speaks",
-        lambda: drill.look("Unroutable", "routing", r'"lacking": ?"nobody"', ID=str(case)),
-        "`PUT /v1/handlers/{id}`", lambda: speaks("zh", "en"),
-    )  # fmt: skip
 
 
 async def presence(drill: drills.Drill, what: str) -> None:

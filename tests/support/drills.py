@@ -35,7 +35,6 @@ SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
     "LagGrowing": (("> 500", "> 15"), ("[10m]", "[20s]")),
     "ParkedMessages": (),
     "ConsumerTripped": (),
-    "Unroutable": (),
     "LettersFailing": (("[1h]", "[25s]"),),
     "LettersWaiting": (("> 900", "> 12"),),
     "ReconciliationGap": (("> 300", "> 12"),),
