@@ -187,6 +187,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "correction": {"wrong": "a", "right": "b", "letter_on": "2026-01-01"}, "transfer": {"reason": "x"}, "close": {},
     "take-over": {}, "pull-back": {}, "resolve": {}, "reopen": {}, "remedy-done": {"remedy_id": "r1", "evidence": "x"},
     "outside-decision": {"body": "x", "outcome": "upheld", "decided_on": "2026-01-01", "binding": True},
+    "cause": {"cause": "C2_repair_quality", "reason": "x"},
 }  # fmt: skip
 
 
