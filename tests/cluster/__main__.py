@@ -152,9 +152,9 @@ def network(table: Table, trial: Trial) -> None:
             (trial.foreign, "stranger", services[f"{RELEASE}-{name}"], 8000, False),
         ]
 
-    # Whether a person's sign-in is still good, all ask routing; intake is asked by nobody inside.
+    # Whether a person's sign-in is still good, all ask routing; routing alone fetches from intake what customers sent.
     flows += [(kube, name, services[f"{RELEASE}-routing"], 8000, True) for name in SERVICES if name != "routing"]
-    flows += [(kube, name, services[f"{RELEASE}-intake"], 8000, False) for name in SERVICES if name != "intake"]
+    flows += [(kube, n, services[f"{RELEASE}-intake"], 8000, n == "routing") for n in SERVICES if n != "intake"]
 
     def tried(flows: list[tuple[Kube, str, str, int, bool]]) -> str:
         wrong = [
