@@ -1,6 +1,7 @@
 """Configuration from the environment; a wrong value is one line that names its variable."""
 
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 from zoneinfo import available_timezones
@@ -89,7 +90,7 @@ class ServiceSettings(KafkaAccess):
         keys = (self.token_key, self.token_key_before)
         return tuple(key.get_secret_value() for key in keys if key)
 
-    @property
+    @cached_property
     def tongues(self) -> Languages:
         """The languages in which there are customers. Raises LanguagesError."""
         return Languages.of(self.languages)
