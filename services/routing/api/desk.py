@@ -36,7 +36,7 @@ async def home(
 ) -> Response:
     """My work, offers, the queue, and what a lead sees besides. `message`: what was refused, `lines`: in detail."""
     desk, q = screen.desk, request.query_params.get("q", "").strip()[:200]
-    actor, words = await desk.actor(request), screen.words(request)
+    actor = await desk.actor(request)
     since = desk.news.hub.position
     async with desk.spine.db.read() as tx:
         lists = await deskviews.lists(tx, actor)
@@ -49,10 +49,7 @@ async def home(
         here="/desk" if request.method == "POST" else None,
         since=since,
         q=q,
-        message=message or desk_bulk.done(request, words),
-        trouble=message is not None,
-        lines=lines,
-        bar=desk_bulk.bar(actor, lists["owners"], desk.policy.queues, words, "home"),
+        **desk_bulk.around(screen, request, actor, lists["owners"], "home", message, lines),
         found=deskviews.shown(found) if found is not None else None,
         **lists,
     )

@@ -71,6 +71,20 @@ def done(request: Request, words: Words) -> str | None:
     return words.t("many_done", done=int(many[:4])) if many.isdecimal() else None
 
 
+def around(
+    screen: Screen, request: Request, actor: Actor, staff: Mapping[str, str], back: str, message: str | None,
+    lines: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """What a page with the bar shows besides its lists. `message`: what was refused, `lines`: in detail."""
+    words = screen.words(request)
+    return {
+        "message": message or done(request, words),
+        "trouble": message is not None,
+        "lines": lines,
+        "bar": bar(actor, staff, screen.desk.policy.queues, words, back),
+    }
+
+
 def asked(pairs: Sequence[tuple[str, str]]) -> BulkIn:
     """The bulk action that a form means. Raises Problem 422."""
     form = dict(pairs)

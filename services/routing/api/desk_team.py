@@ -38,7 +38,7 @@ async def team(
     screen: Screen, request: Request, *, message: str | None = None, lines: Sequence[str] = (), status: int = 200
 ) -> Response:
     """Waiting by tier and skill, the oldest, who is free, what nobody can take, declines by cause."""
-    desk, now, words = screen.desk, datetime.now(UTC), screen.words(request)
+    desk, now = screen.desk, datetime.now(UTC)
     actor, since = await desk.actor(request), desk.news.hub.position
     async with desk.spine.db.read() as tx:
         staff = await people.everybody(tx)
@@ -57,10 +57,7 @@ async def team(
         actor,
         status,
         here="/desk/team" if request.method == "POST" else None,
-        message=message or desk_bulk.done(request, words),
-        trouble=message is not None,
-        lines=lines,
-        bar=desk_bulk.bar(actor, {h.id: h.name for h in staff}, desk.policy.queues, words, "team"),
+        **desk_bulk.around(screen, request, actor, {h.id: h.name for h in staff}, "team", message, lines),
         since=since,
         staff=sorted(staff, key=lambda h: (bool(absent(h, now)), h.load >= h.capacity, h.name)),
         why_absent={h.id: absent(h, now) for h in staff},
