@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.houses import houses  # noqa: F401
+from tests.support.notifier import notifier_servers  # noqa: F401
 from tests.support.scale import examples
 from tests.support.servers import (  # noqa: F401
     database,
@@ -17,6 +18,7 @@ from tests.support.servers import (  # noqa: F401
     smtp_catcher,
     topic,
 )
+from tests.support.spines import world  # noqa: F401
 
 settings.register_profile("scaled", examples(100))
 settings.load_profile("scaled")

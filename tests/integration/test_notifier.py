@@ -8,9 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from shared.events import escalation, intake, routing
 from shared.events.envelope import source_of
 from shared.spine import totals as counted
@@ -22,15 +19,11 @@ from tests.support.servers import DEPLOYMENT
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres,
-    server_keys: Keys,
-    migrated_template: str,
-    kafka: Kafka,
+    notifier_servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:
     """One running notifier for all tests here: each has complaints and addresses of its own."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
-    async with running(servers, tmp_path_factory.mktemp("notifier")) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("notifier")) as one:
         yield one
 
 

@@ -8,9 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from tests.support import correspondence, spines
 from tests.support.notifier import Running, Servers, address, running
 
@@ -34,10 +31,10 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON notifier.letter DEFERRABLE INIT
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka,
+    notifier_servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:  # fmt: skip
-    async with running(Servers(postgres, server_keys, migrated_template, kafka), tmp_path_factory.mktemp("n")) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("n")) as one:
         async with one.pools.transaction() as tx:
             for statement in _WATCH.split(";;\n"):
                 if statement.strip():

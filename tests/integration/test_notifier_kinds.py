@@ -6,9 +6,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from services.notifier import policy
 from shared.events import routing
 from shared.events.common import Text
@@ -21,13 +18,12 @@ from tests.unit.test_notifier_questions import closed
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka,
+    notifier_servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A notifier whose policy says the customers' rights."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
     told = f"rights: {policy.load(None).rights!r}\n"
-    async with running(servers, tmp_path_factory.mktemp("kinds"), policy=POLICY + told) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("kinds"), policy=POLICY + told) as one:
         yield one
 
 

@@ -9,9 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from shared.deliver import signing
 from tests.support import correspondence as c
 from tests.support.notifier import Running, Servers, running
@@ -31,13 +28,12 @@ async def shop() -> AsyncIterator[Receiver]:
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka, shop: Receiver,
+    notifier_servers: Servers, shop: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A notifier that has a letter shop and no printer of its own."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
     more: dict[str, Any] = {"post_url": shop.url, "post_secret": SECRET, "sms_networks": ["127.0.0.0/8"]}
-    async with running(servers, tmp_path_factory.mktemp("shop"), **more) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("shop"), **more) as one:
         yield one
 
 

@@ -5,24 +5,17 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from tests.support import correspondence
 from tests.support.notifier import Running, Servers, address, running
 
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres,
-    server_keys: Keys,
-    migrated_template: str,
-    kafka: Kafka,
+    notifier_servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:
     """A running notifier."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
-    async with running(servers, tmp_path_factory.mktemp("notifier")) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("notifier")) as one:
         yield one
 
 

@@ -8,9 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from services.notifier.sms import segments
 from shared.deliver import signing
 from shared.events import intake
@@ -30,13 +27,14 @@ async def gateway() -> AsyncIterator[Receiver]:
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka, gateway: Receiver,
+    notifier_servers: Servers, gateway: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A notifier that has a gateway for text messages."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
     folder = tmp_path_factory.mktemp("ways")
-    async with running(servers, folder, sms_url=gateway.url, sms_secret=SECRET, sms_networks=["127.0.0.0/8"]) as one:
+    async with running(
+        notifier_servers, folder, sms_url=gateway.url, sms_secret=SECRET, sms_networks=["127.0.0.0/8"]
+    ) as one:
         yield one
 
 

@@ -9,9 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys
-from deploy.local.postgres import Postgres
 from shared.deliver import signing
 from tests.support import correspondence as c
 from tests.support import spines
@@ -36,13 +33,12 @@ def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def w(
-    postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka, gateway: Receiver, spool: Path,
+    notifier_servers: Servers, gateway: Receiver, spool: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A notifier with a chat gateway and a printer's folder."""
-    servers = Servers(postgres, server_keys, migrated_template, kafka)
     more: dict[str, Any] = {"chat_url": gateway.url, "chat_secret": SECRET, "sms_networks": ["127.0.0.0/8"]}
-    async with running(servers, tmp_path_factory.mktemp("wishes"), post_spool=spool, **more) as one:
+    async with running(notifier_servers, tmp_path_factory.mktemp("wishes"), post_spool=spool, **more) as one:
         yield one
 
 

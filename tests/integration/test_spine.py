@@ -1,7 +1,6 @@
 """The spine's promises on a real broker and a real database, with the smallest service that can keep them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -9,7 +8,6 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 from sqlalchemy import text
 
-from deploy.local.kafka import Kafka
 from shared.base import kafka as clients
 from shared.base.errors import Conflict, Problem, Refused, Stalled
 from shared.base.loops import LoopControl
@@ -18,17 +16,8 @@ from shared.events.escalation import ClocksChanged
 from shared.spine import parking, verify
 from shared.spine.effects import Arm, Emit
 from tests.support import ledger
-from tests.support.servers import Database
-from tests.support.spines import World, emit, eventually, received, replied, running, topic_of_its_own
+from tests.support.spines import World, emit, eventually, received, replied, running
 from tests.support.statements import watched
-
-
-@pytest.fixture
-async def world(database: Callable[..., Database], kafka: Kafka) -> AsyncIterator[World]:
-    made = World(database(), kafka.bootstrap, await topic_of_its_own(kafka.bootstrap))
-    await made.prepare()
-    yield made
-    await made.admin.close()
 
 
 def ids(n: int) -> list[UUID]:

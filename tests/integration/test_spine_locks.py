@@ -1,25 +1,14 @@
 """How a complaint is locked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from uuid import UUID, uuid4
 
 import pytest
 
-from deploy.local.kafka import Kafka
 from shared.events.escalation import ClocksChanged
 from shared.spine.effects import Emit
 from tests.support import ledger
-from tests.support.servers import Database
-from tests.support.spines import World, topic_of_its_own
-
-
-@pytest.fixture
-async def world(database: Callable[..., Database], kafka: Kafka) -> AsyncIterator[World]:
-    made = World(database(), kafka.bootstrap, await topic_of_its_own(kafka.bootstrap))
-    await made.prepare()
-    yield made
-    await made.admin.close()
+from tests.support.spines import World
 
 
 async def test_a_known_complaint_is_locked_without_a_new_version_of_its_row(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from deploy.local.kafka import Kafka
@@ -88,6 +89,12 @@ class Servers:
     keys: Keys
     template: str
     kafka: Kafka
+
+
+@pytest.fixture(scope="session")
+def notifier_servers(postgres: Postgres, server_keys: Keys, migrated_template: str, kafka: Kafka) -> Servers:
+    """The servers behind `running`."""
+    return Servers(postgres, server_keys, migrated_template, kafka)
 
 
 @asynccontextmanager

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from deploy.local.kafka import Kafka
 from shared.base import kafka
 from shared.base.config import ServiceSettings
 from shared.base.db import Database as Pools
@@ -168,3 +170,12 @@ async def eventually(check: Callable[[], Any], *, seconds: float = 20.0, what: s
             return found
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what or check}"
         await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def world(database: Callable[..., Database], kafka: Kafka) -> AsyncIterator[World]:
+    """A world over a database and a topic of the test's own."""
+    made = World(database(), kafka.bootstrap, await topic_of_its_own(kafka.bootstrap))
+    await made.prepare()
+    yield made
+    await made.admin.close()
