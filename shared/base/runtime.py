@@ -157,7 +157,7 @@ def collect_rarely() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
 
 
 def run(build: Callable[[S], Service], settings_type: type[S]) -> None:
