@@ -71,7 +71,7 @@ class Postgres:
         self.child.argv = [
             str(self._bin / "postgres"), "-D", str(self.data),
             f"--listen_addresses={LOOPBACK}", f"--port={self.port}", "--unix_socket_directories=",
-            "--shared_buffers=64MB", "--max_connections=200", "--timezone=UTC", "--log_timezone=UTC",
+            "--shared_buffers=256MB", "--max_connections=200", "--timezone=UTC", "--log_timezone=UTC",
             f"--fsync={'on' if self._durable else 'off'}",
         ]  # fmt: skip
         self.child.start()
