@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 
 from shared.base import tracing
+from shared.base.doubt import certain
 from shared.base.loops import Loop, LoopControl
 from shared.deliver.backoff import next_try
 from shared.deliver.ledger import Outcome, message_id
@@ -103,7 +104,7 @@ class Sender:
                 self._hold(room)
                 claimed: list[Attempt] = []
                 try:
-                    async with self.spine.db.transaction() as tx:
+                    async with certain(self.spine.db) as tx:  # what nobody knew to be claimed would end as unknown
                         claimed = await self.outgoing.claim(tx, n=room, lease=self.lease)
                 finally:
                     self._hold(len(claimed) - room)

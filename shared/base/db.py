@@ -25,6 +25,10 @@ _TRANSIENT_STATES = ("25006", "40001", "40P01", "55P03", "57P01", "57P02", "57P0
 STATEMENT_ERRORS = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
+class InDoubt(ConnectionError):
+    """A transaction may have been committed: its end was lost with the connection, and nobody can be asked."""
+
+
 def dialect_url(url: str) -> str:
     """The SQLAlchemy form of a plain postgresql:// URL."""
     for prefix in ("postgresql://", "postgres://"):
@@ -141,12 +145,12 @@ class Database:
             raise Problem(503, "Busy", "No database connection is free.", headers={"Retry-After": "1"}) from None
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
-        """Run a whole transaction again after a transient failure, with backoff and jitter."""
+        """Run a whole transaction again after a transient failure, with backoff and jitter. Raises InDoubt at once."""
         for n in range(1, tries):
             try:
                 return await attempt()
             except Exception as error:
-                if not is_transient(error):
+                if not is_transient(error) or isinstance(error, InDoubt):
                     raise
                 await asyncio.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**n)
         return await attempt()

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .db import STATEMENT_ERRORS, is_transient
+from .db import STATEMENT_ERRORS, InDoubt, is_transient
 from .errors import Problem
 from .security import Authenticator, guard, public
 
@@ -82,9 +82,10 @@ def refusal(request: Request, problem: Problem, trouble: Trouble | None) -> Resp
 async def _on_database(_: Request, error: Exception) -> Response:
     if not is_transient(error):
         raise error
-    return problem_response(
-        Problem(503, "Unavailable", "The database cannot be reached right now.", headers={"Retry-After": "2"})
-    )
+    said = "The database cannot be reached right now."
+    if isinstance(error, InDoubt):
+        said = "The database was lost while this was kept. Look whether it was done before you send it again."
+    return problem_response(Problem(503, "Unavailable", said, headers={"Retry-After": "2"}))
 
 
 def _like(path: str, pattern: str) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.base import sql, tracing
+from shared.base import doubt, sql, tracing
 from shared.base.db import Database
 from shared.base.errors import Conflict, Stalled
 from shared.base.kafka import partition_of
@@ -34,7 +34,8 @@ _LOCK = sql.Statement(
     "ON CONFLICT (complaint_id) DO UPDATE SET sequence = s.sequence RETURNING s.complaint_id, s.sequence, s.stalled), "
     "known AS (SELECT s.complaint_id, s.sequence, s.stalled FROM given JOIN stream s ON s.complaint_id = given.id "
     "ORDER BY given.n FOR UPDATE OF s) "
-    "SELECT *, now() AS now FROM made UNION ALL SELECT *, now() FROM known"
+    "SELECT *, now() AS now, pg_current_xact_id() AS xid FROM made UNION ALL "
+    "SELECT *, now(), pg_current_xact_id() FROM known"
 )
 # One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
 _SAID = (
@@ -123,6 +124,8 @@ class Unit:
     """
 
     now: datetime
+    xid: int | None = None  # known from the first lock on
+    ending = False  # the COMMIT is all that is left
 
     def __init__(self, tx: AsyncConnection, origin: Origin, tally: Tally) -> None:
         self.tx, self._tally = tx, tally
@@ -143,8 +146,8 @@ class Unit:
 
     async def _lock(self, ids: Sequence[UUID]) -> datetime | None:
         now = None
-        for complaint_id, sequence, stalled, now in await _LOCK.rows(self.tx, {"ids": ids}):  # noqa: B007
-            self.streams[complaint_id] = Stream(sequence, stalled)
+        for complaint_id, sequence, stalled, now, xid in await _LOCK.rows(self.tx, {"ids": ids}):  # noqa: B007
+            self.streams[complaint_id], self.xid = Stream(sequence, stalled), xid
         return now
 
     def begin(self, complaint_id: UUID) -> None:
@@ -272,8 +275,10 @@ class Work(Generic[S]):
     async def unit(self, ids: Iterable[UUID] = (), *, ask_now: bool = True) -> AsyncIterator[Unit]:
         """A transaction that holds the locks of these complaints; what was added is written when the block ends.
 
-        Without `ask_now` the block sets `now` itself, from its first statement: one round trip less.
+        When the answer to its COMMIT is lost, the server is asked what became of it. Without `ask_now` the block sets
+        `now` itself, from its first statement: one round trip less.
         """
+        unit: Unit | None = None
         try:
             async with self.db.transaction() as tx:
                 unit = Unit(tx, self.origin, self._tally)
@@ -283,10 +288,11 @@ class Work(Generic[S]):
                     unit.now = (await _NOW.rows(tx))[0].now
                 yield unit
                 await unit.flush()
-        except BaseException:
-            for forget in self.wakes.undone:
-                forget()
-            raise
+                unit.ending = True
+        except BaseException as error:
+            if not await self._committed(unit, error):
+                raise
+        assert unit is not None
         if unit.outgoing:
             self.wakes.outgoing(unit.outgoing)
             self.wakes.relay()
@@ -297,6 +303,18 @@ class Work(Generic[S]):
         if unit.streams:
             for tell in self.wakes.changed:
                 tell(unit.streams)
+
+    async def _committed(self, unit: Unit | None, error: BaseException) -> bool:
+        """Whether it was committed all the same; if not, those who have to know are told."""
+        done = False
+        try:
+            if unit and unit.ending and isinstance(error, Exception):
+                done = await doubt.committed(self.db, unit.xid, error)
+        finally:
+            if not done:
+                for forget in self.wakes.undone:
+                    forget()
+        return done
 
     async def command(self, complaint_id: UUID, decide: Decide[S], *, expected: int | None = None) -> S:
         """Apply one command to one complaint and return its state afterwards.

@@ -22,7 +22,7 @@ from shared.base.kafka import create_topics
 from shared.base.runtime import Service, Supervisor
 from shared.base.security import Role, issue
 from shared.spine.spine import Spine
-from tests.support import naughty_smtp, spines
+from tests.support import lossy, naughty_smtp, spines
 from tests.support.servers import DEPLOYMENT, Database
 
 KEY = "k" * 32
@@ -47,6 +47,7 @@ class Running:
     source: Spine[Any]
     pools: Pools
     smtp: naughty_smtp.Server
+    wire: lossy.Wire
 
     def client(self, role: Role = "lead", name: str = "ada") -> httpx.AsyncClient:
         token = issue(KEY, name=name, role=role)
@@ -98,8 +99,13 @@ def notifier_servers(postgres: Postgres, server_keys: Keys, migrated_template: s
 
 
 @asynccontextmanager
-async def running(servers: Servers, folder: Path, *, policy: str = POLICY, **more: Any) -> AsyncIterator[Running]:
-    """A notifier with a database and a topic of its own, until the block ends. `more`: further settings."""
+async def running(
+    servers: Servers, folder: Path, *, policy: str = POLICY, over: bool = False, **more: Any
+) -> AsyncIterator[Running]:
+    """A notifier with a database and a topic of its own, until the block ends. `more`: further settings.
+
+    `over` a wire that may lose commits.
+    """
     name = f"t_{uuid4().hex[:12]}"
     made = Database(name, servers.postgres.create_database(name, servers.template), servers.keys)
     path = folder / "policy.yaml"
@@ -110,17 +116,22 @@ async def running(servers: Servers, folder: Path, *, policy: str = POLICY, **mor
         spines.settings(made, "intake", bootstrap, name), service="intake", store=spines.Nothing(), handlers={}
     )
     pools = Pools(made.admin_url, "notifier", work_pool=2, api_pool=1)
-    async with naughty_smtp.serving() as smtp, spines.running(source, loops=["prune", "relay"]):
+    async with (
+        naughty_smtp.serving() as smtp,
+        spines.running(source, loops=["prune", "relay"]),
+        lossy.wire(made.url("notifier")) as wire,
+    ):
         values: dict[str, Any] = {
-            "database_url": made.url("notifier"), "deployment_id": DEPLOYMENT, "kafka_bootstrap": bootstrap,
-            "topic": name, "token_key": KEY, "session_timeout": 2, "notifier_policy": path,
+            "database_url": wire.url if over else made.url("notifier"),
+            "deployment_id": DEPLOYMENT, "kafka_bootstrap": bootstrap, "topic": name, "token_key": KEY,
+            "session_timeout": 2, "notifier_policy": path,
             "smtp_url": f"smtp://127.0.0.1:{smtp.port}", "smtp_connections": 2, "smtp_timeout": 5,
         }  # fmt: skip
         service = build(Settings(**{**values, **more}))
         supervisor = Supervisor(service)
         task = asyncio.create_task(supervisor.run())
         try:
-            yield Running(service, source, pools, smtp)
+            yield Running(service, source, pools, smtp, wire)
         finally:
             supervisor.request_stop()
             await task

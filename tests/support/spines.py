@@ -47,15 +47,15 @@ async def topic_of_its_own(bootstrap: str) -> str:
 
 def settings(database: Database, service: str, bootstrap: str, topic: str, **more: Any) -> ServiceSettings:
     """The configuration of one service of the test."""
-    return ServiceSettings(
-        database_url=database.url(service),
-        deployment_id=DEPLOYMENT,
-        kafka_bootstrap=bootstrap,
-        topic=topic,
-        token_key="k" * 32,
-        session_timeout=2,
-        **more,
-    )
+    usual: dict[str, Any] = {
+        "database_url": database.url(service),
+        "deployment_id": DEPLOYMENT,
+        "kafka_bootstrap": bootstrap,
+        "topic": topic,
+        "token_key": "k" * 32,
+        "session_timeout": 2,
+    }
+    return ServiceSettings(**{**usual, **more})
 
 
 @asynccontextmanager
