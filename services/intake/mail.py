@@ -61,6 +61,7 @@ class Mail:
     marked_spam: bool = False
     wrapper: str = ""
     content_hash: str = ""
+    former_hash: str = ""
     defects: list[str] = field(default_factory=list)
 
     @property
@@ -82,10 +83,10 @@ def parse(raw: bytes) -> Mail:
     _step(mail, "received", lambda: _received(mail, headers), None)
     none: list[Message] = []
     parts = _step(mail, "parts", lambda: list(walk(message)), none)
-    _step(mail, "body", lambda: _body(mail, parts), None)
+    source = _step(mail, "body", lambda: _body(mail, parts), "")
     _step(mail, "signs", lambda: _signs(mail, headers, message, parts), None)
     _step(mail, "quotes", lambda: _take_apart(mail), None)
-    mail.content_hash = _content_hash(mail)
+    _identify(mail, source)
     return mail
 
 
@@ -101,7 +102,7 @@ def skim(raw: bytes) -> Mail:
     mail.text = mailtext.decode(raw[len(head) :][:TEXT_CHARS], None).strip()
     _step(mail, "signs", lambda: _signs(mail, headers, message, []), None)
     _step(mail, "quotes", lambda: _take_apart(mail), None)
-    mail.content_hash = _content_hash(mail)
+    _identify(mail, mail.text)
     return mail
 
 
@@ -171,7 +172,8 @@ def _received(mail: Mail, headers: Headers) -> None:
         mail.received_at = _moment(top.rpartition(";")[2].strip())
 
 
-def _body(mail: Mail, parts: list[Message]) -> None:
+def _body(mail: Mail, parts: list[Message]) -> str:
+    """Words and files of the mail. Returned: the words as they were sent, which is HTML where there is nothing else."""
     plain: list[str] = []
     html: list[str] = []
     room = FILE_BYTES
@@ -192,7 +194,9 @@ def _body(mail: Mail, parts: list[Message]) -> None:
         room -= len(data)
         mail.files.append(File(name or _NAMES.get(kind, f"attachment-{len(mail.files) + 1}"), kind, data))
     words = "\n\n".join(t for t in plain if t.strip()).strip()
-    mail.text = (words or mailtext.from_html("\n".join(html)) or mail.text)[:TEXT_CHARS]
+    source = words or "\n".join(html)
+    mail.text = (words or mailtext.from_html(source))[:TEXT_CHARS]
+    return source[:TEXT_CHARS]
 
 
 _NAMES = {"text/calendar": "invitation.ics", "text/vcard": "contact.vcf", "text/x-vcard": "contact.vcf"}
@@ -224,10 +228,21 @@ def _take_apart(mail: Mail) -> None:
     mail.fresh, mail.quoted = parts.fresh, parts.quoted
 
 
-def _content_hash(mail: Mail) -> str:
+def _identify(mail: Mail, source: str) -> None:
+    """What makes it the same mail when it comes again: what was sent, which no better reading of HTML changes.
+
+    The former hash was made of the words read out of HTML; a mail that was kept under it is known by it.
+    """
+    mail.content_hash = _content_hash(mail, source)
+    read = mailtext.without_marks(mail.text)
+    if read != source:
+        mail.former_hash = _content_hash(mail, read)
+
+
+def _content_hash(mail: Mail, words: str) -> str:
     digest = hashlib.sha256()
     date = mail.date.isoformat() if mail.date else ""
-    for value in (mail.sender, date, mail.subject, mail.text):
+    for value in (mail.sender, date, mail.subject, words):
         digest.update(value.encode("utf-8", "replace") + b"\x00")
     for file in mail.files:
         digest.update(hashlib.sha256(file.content).digest())

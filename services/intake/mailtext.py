@@ -117,8 +117,16 @@ _TAG = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>|<[!?][^<>]*>"
 _BLOCKS = frozenset(
     ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr", "pre", "blockquote"]
 )
+_SIGNED = frozenset(["div", "p", "table"])
 _HIDDEN = frozenset(["script", "style", "title", "template", "noscript"])
 RULE = "-" * 12
+# Stands above what a mail client marks as signature. With its space at the end no line of HTML reads like this.
+SIGNATURE = "-- "
+_SIGNS = re.compile(
+    r"""\s(?:id|class)\s*=\s*["']?[^"'>]{0,80}\b(?:gmail_signature|moz-signature|ms-outlook-mobile-signature"""
+    r"""|signature|protonmail_signature_block)\b""",
+    re.IGNORECASE,
+)
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 
 
@@ -159,6 +167,12 @@ class _Page:
             self.lines.append("")
         self.line, self.gap = [], False
 
+    def sign(self) -> None:
+        """What follows is a signature, as long as it is not quoted."""
+        self.end_line()
+        if self.lines and not self.depth:
+            self.lines.append(SIGNATURE)
+
     def tag(self, name: str, closing: bool) -> None:
         if name == "br":
             self.gap = True
@@ -188,9 +202,22 @@ def from_html(source: str) -> str:
             at = _after(source, ">", _after(source, f"</{name}", at))
         elif name:
             page.tag(name, bool(tag[1]))
+            if not tag[1] and name in _SIGNED and _SIGNS.search(tag[0]):
+                page.sign()
     page.words(source[at:])
     page.end_line()
     return clean("\n".join(page.lines))
+
+
+def without_marks(text: str) -> str:
+    """The words of HTML without our marks of signatures, as they were read before there were any."""
+    if SIGNATURE not in text:
+        return text
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if line != SIGNATURE and (line or (kept and kept[-1])):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _after(source: str, mark: str, at: int) -> int:

@@ -104,6 +104,7 @@ class Settling:
         ids = {i for mail in mails for i in classify.message_ids(mail)}
         references = {r for mail in mails for r in classify.quoted_references(mail)}
         by_letter, by_reference = await store.known(unit.tx, sorted(ids), sorted(references))
+        claimed = await store.claimed(unit.tx, [i for mail in mails if (i := self._former_id(mail))])
         marked = sorted({mail.sender for mail in mails if mail.marked_spam and mail.sender})
         customers = await store.customers(unit.tx, marked)
         judged = []
@@ -116,10 +117,17 @@ class Settling:
                     mail, by_letter, by_reference, known_sender=known_sender, rescued=arrival.rescued
                 )
             )  # fmt: skip
-            key = f"{mail.message_id}\x1f{mail.content_hash}"
-            content_id = identity.keyed_id(self.admission.deployment, "mail", key)
+            former = self._former_id(mail)
+            content_id = former if former in claimed else self._content_id(mail, mail.content_hash)
             judged.append(_Judged(arrival, mail, verdict, content_id))
         return judged
+
+    def _content_id(self, mail: Mail, content_hash: str) -> UUID:
+        return identity.keyed_id(self.admission.deployment, "mail", f"{mail.message_id}\x1f{content_hash}")
+
+    def _former_id(self, mail: Mail) -> UUID | None:
+        """The id under which an earlier version kept a mail of HTML only: when it comes again it is no new one."""
+        return self._content_id(mail, mail.former_hash) if mail.former_hash else None
 
     @staticmethod
     def _decision(

@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 
 from services.intake import classify
-from tests.integration.test_intake import Intake, complaint, running
+from services.intake.identity import keyed_id
+from services.intake.mail import parse
+from tests.integration.test_intake import DEPLOYMENT, Intake, complaint, running
 from tests.support.scale import FULL
 from tests.support.servers import Database
 from tests.support.spines import eventually
@@ -239,3 +241,23 @@ async def shared(migrated_template: str, postgres: Any, server_keys: Any) -> Asy
     async with running(Database(name, url, server_keys)) as made:
         yield made
     postgres.drop_database(name)
+
+
+async def test_html_kept_by_an_earlier_version_is_a_duplicate_when_it_comes_again(intake: Intake) -> None:
+    """Earlier versions made the id of a mail of HTML only from the words they read; better readings read otherwise."""
+    plain = mail("<p>The kettle leaks.</p><div id='Signature'>Ada Lane</div>").decode()
+    html = plain.replace("text/plain", "text/html").encode()
+    read = parse(html)
+    assert read.former_hash != read.content_hash
+    former = keyed_id(DEPLOYMENT, "mail", f"{read.message_id}\x1f{read.former_hash}")
+    complaint_id, raw_id = uuid4(), uuid4()
+    await intake.rows(
+        "INSERT INTO mail_content (content_id, raw_id, outcome, complaint_id) "
+        "VALUES (:content, :raw, 'complaint', :complaint) RETURNING 1",
+        content=former, raw=raw_id, complaint=complaint_id,
+    )  # fmt: skip
+    again = await outcome(intake, html)
+    assert (again["outcome"], again["complaint_id"]) == ("duplicate", str(complaint_id))
+    other = await outcome(intake, html.replace(b"kettle", b"toaster"))
+    assert other["outcome"] == "complaint"
+    assert (await outcome(intake, html.replace(b"kettle", b"toaster")))["outcome"] == "duplicate"

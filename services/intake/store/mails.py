@@ -177,6 +177,13 @@ async def customers(tx: AsyncConnection, addresses: Sequence[str]) -> frozenset[
     return frozenset(await tx.scalars(_CUSTOMERS, {"addresses": list(addresses)}))
 
 
+async def claimed(tx: AsyncConnection, ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of these contents that somebody said already."""
+    if not ids:
+        return frozenset()
+    return frozenset(row.content_id for row in await tx.execute(_FIRSTS, {"ids": list(ids)}))
+
+
 async def claim(
     tx: AsyncConnection, wanted: Mapping[UUID, tuple[UUID, str, UUID | None]], asked: Collection[UUID] = ()
 ) -> tuple[set[UUID], dict[UUID, Claim]]:
