@@ -57,6 +57,12 @@ _UNSOLVED = re.compile(
     r"|came back|re-?open)\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"[?？]|请问|请(把|将|给|发|寄|告|提供|回复|答复|说明|转)|(发|寄|转|告诉|提供|回复|答复)给?我|想(知道|了解|问|看)|查(一下|询)|能否|可否"
+    r"|\b(please|kindly|(can|could|would|will|may) (you|we|i)|i (want|need|would like|wish)|i'd like|let me (know|have)"
+    r"|(send|tell|give|show|copy|forward) (me|us)|what|when|where|which|who|how)\b",
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(r"\bAM-?[0-9A-Z]{10}\b", re.IGNORECASE)
 QUESTION_CHARS = 600
 
@@ -83,6 +89,11 @@ def first_message(outcome: Outcome) -> Kind | None:
 def is_chase(text: str) -> bool:
     """Whether a later word only asks where the answer stays."""
     return len(text) <= QUESTION_CHARS and bool(_CHASE.search(text))
+
+
+def asks(text: str) -> bool:
+    """Whether a later word asks for something. Thanks, or a file without a question, ask for nothing."""
+    return bool(_ASKS.search(text[:4000]) or _CHASE.search(text[:4000]))
 
 
 def says_unsolved(text: str) -> bool:
@@ -117,12 +128,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of a mail, the complaint that it is about, and why."""
+    """The outcome of a mail, the complaint that it is about, and why.
+
+    `unknown`: whoever wrote about the complaint is no party to it; `asks`: they ask for something.
+    """
 
     outcome: Outcome
     about: Known | None = None
     reason: str = ""
     unsolved: bool = False
+    unknown: bool = False
+    asks: bool = False
 
 
 def judge(
@@ -150,9 +166,10 @@ def judge(
         about = next((known for known in cited if mail.sender and mail.sender in known.parties), None)
     words = mail.fresh or mail.text
     if about:
+        unknown = bool(mail.sender) and mail.sender not in about.parties
         if about.open and about.kind == "complaint" and is_chase(words):
-            return Verdict("chase", about)
-        return Verdict("reply", about, unsolved=says_unsolved(words))
+            return Verdict("chase", about, unknown=unknown, asks=True)
+        return Verdict("reply", about, unsolved=says_unsolved(words), unknown=unknown, asks=asks(words))
     if mail.marked_spam and not known_sender and not rescued:
         return Verdict("spam", reason="marked by the gateway")
     if not mail.text.strip() and not mail.files and not mail.subject.strip() and not rescued:

@@ -43,6 +43,8 @@ class Said:
     thread: ev.MailThread | None = None
     answers_letter: UUID | None = None
     staff: Staffed | None = None  # a member of staff wrote down what the customer is said to want
+    unknown_sender: str | None = None  # the address that it came from, when that is no party's
+    asks: bool = False
     quiet: bool = False
     reopen_within: timedelta | None = None  # the house's window; None: whoever reads it decides
 
@@ -59,6 +61,16 @@ def _common(case: Case, said: Said, now: datetime) -> dict[str, Any]:
     }
 
 
+def _written(case: Case, said: Said, now: datetime) -> dict[str, Any]:
+    """The same of a word that anybody may have written who had a letter of ours before them."""
+    common = {**_common(case, said, now), "quiet": said.quiet or None}
+    if not said.unknown_sender:
+        return common
+    stranger = {said.id: ev.Person(email=said.unknown_sender)}
+    who = {"unknown_sender": said.id, "asks": said.asks or None}
+    return {**common, **who, "personal": {**common["personal"], **stranger}}
+
+
 def message(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     """More from the customer: an answer, a correction, a file."""
     case.asked, case.answer_by = None, None
@@ -71,7 +83,7 @@ def message(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
             attachments=said.attachments,
             thread=said.thread,
             answers_letter=said.answers_letter,
-            **_common(case, said, now),
+            **_written(case, said, now),
         )
     )
 
@@ -81,8 +93,7 @@ def chase(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     at = said.received_at or now
     case.chased_at = [t for t in case.chased_at if at - t < CHASE_DAYS] + [at]
     case.note(at, "chase", text=said.text[:2000])
-    quiet = said.quiet or None
-    yield Emit(ev.ComplaintChased(count_7d=len(case.chased_at), quiet=quiet, **_common(case, said, now)))
+    yield Emit(ev.ComplaintChased(count_7d=len(case.chased_at), **_written(case, said, now)))
 
 
 def withdraw(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
@@ -136,7 +147,7 @@ def reopen(case: Case, said: Said, now: datetime) -> Iterable[Effect]:
     late = said.reopen_within is not None and not _within(case, now, said.reopen_within)
     _only(case, not late, "The time in which it can be opened again is over; a new complaint is welcome.")
     case.note(said.received_at or now, "reopen_asked", text=said.text[:2000])
-    yield Emit(ev.ReopenRequested(**_common(case, said, now)))
+    yield Emit(ev.ReopenRequested(**_written(case, said, now)))
 
 
 def ask_for_manager(case: Case, said: Said, now: datetime) -> Iterable[Effect]:

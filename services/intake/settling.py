@@ -159,7 +159,7 @@ class Settling:
         """Replies, chases, bounces: words about complaints that are known."""
         if not judged:
             return
-        answers = await self._answers(unit, [j for j in judged if j.verdict.outcome == "chase"])
+        answers = await self._answers(unit, [j for j in judged if _answered_by_machine(j)])
         known = await self.work.store.load(unit.tx, sorted({j.target for j in judged if j.target}))
         changed: dict[UUID, Case] = {}
         for one in judged:
@@ -197,7 +197,9 @@ class Settling:
             file_names={f.id: f.name for f in files},
             thread=letters_in.thread(mail),
             answers_letter=one.verdict.about.letter_id if one.verdict.about else None,
-            quiet=outcome == "chase" and not answers.may(mail),
+            unknown_sender=mail.sender if one.verdict.unknown else None,
+            asks=one.verdict.asks,
+            quiet=_answered_by_machine(one) and not answers.may(mail),
         )
         command = commands.chase if outcome == "chase" else commands.message
         if one.verdict.unsolved and case.stage in ("resolved", "closed"):
@@ -213,6 +215,12 @@ class Settling:
         if mail.received_at and mail.received_by in self.gateways:
             return min(mail.received_at, arrival.seen_at)
         return min(arrival.received_at or arrival.seen_at, arrival.seen_at)
+
+
+def _answered_by_machine(one: _Judged) -> bool:
+    """A chase is told how the case stands; somebody we do not know who asks about it is asked who they are."""
+    verdict = one.verdict
+    return verdict.outcome == "chase" or (verdict.outcome == "reply" and verdict.unknown and verdict.asks)
 
 
 def _bounced(case: Case, mail: Mail) -> BounceReceived:

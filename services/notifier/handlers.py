@@ -21,6 +21,7 @@ from .occasions import Occasion, Occasions
 from .pledges import Pledges
 from .questions import REMINDER, Questions
 from .receipt import contact, facts_of
+from .strangers import Strangers, answered_otherwise
 
 _LEVELS = ("T0", "T1", "T2")
 
@@ -31,7 +32,7 @@ class Notifier:
     def __init__(self, debts: Debts) -> None:
         self.debts, self.policy, self.pledges = debts, debts.policy, Pledges(debts)
         self.dates, self.questions = Dates(debts), Questions(debts)
-        self.parts = (Occasions(debts), self.dates, self.questions, Milestones(debts), ByHand(debts))
+        self.parts = (Occasions(debts), self.dates, self.questions, Milestones(debts), ByHand(debts), Strangers(debts))
 
     def table(self) -> Handlers[Matter]:
         """Event type → what is done. A complaint whose first event never came has no letters."""
@@ -105,7 +106,7 @@ class Notifier:
     def on_chased(
         self, matter: Matter, event: Event[i.ComplaintChased], facts: Facts, now: datetime
     ) -> Iterable[Effect]:
-        if event.data.quiet:
+        if event.data.quiet or answered_otherwise(event.data, self.policy):
             return ()
         inputs = {"chased_on": event.data.received_at.isoformat()}
         return self.debts.owe(matter, facts, event.id, "progress", now, inputs=inputs)

@@ -115,6 +115,7 @@ class Facts(BaseModel):
     handler: Staff | None = None
     handed_by: str | None = None  # who had it before it went to a queue
     asked: Asked | None = None
+    doubted: list[str] = []  # addresses that were asked who they are, because nobody gave them to us
     callback: Appointment | None = None
     granted: list[Granted] = []
     speaker: Speaker | None = None

@@ -61,6 +61,9 @@ class Policy(Strict):
     review_days: int = Field(21, ge=1, description="Calendar days in which a customer can ask for a review")
     reply_days: int = Field(10, ge=1, description="Calendar days in which we ask for a customer's word")
     word_days: int = Field(2, ge=1, description="Working days until we name a new day for a broken promise")
+    verify_unknown: bool = Field(
+        True, description="Ask who they are when somebody writes about a case from an address that is not on record"
+    )
     remind_hours: float = Field(48, gt=0, description="How long before the day of an answer a customer is reminded")
     rights: dict[str, list[str]] = Field({}, description="Language → what final and holding letters say, word for word")
     rights_of: dict[str, dict[str, list[str]]] = Field(

@@ -69,6 +69,7 @@ HISTORY = {
     "external": ("转 {body}", "Referred to {body}"),
     "withdrawn": ("客户撤回：{text}", "The customer withdrew: {text}"),
     "customer_replied": ("客户来信：{text}", "The customer wrote: {text}"),
+    "unknown_sender": ("来信地址 {address} 没有登记", "It came from {address}, which is not on record"),
     "chased": ("客户催办：{text}", "The customer asked where it stays: {text}"),
     "reopen_requested": ("客户要求重开：{text}", "The customer wants it reopened: {text}"),
     "outcome_accepted": ("客户接受结果：{text}", "The customer accepts the outcome: {text}"),

@@ -97,7 +97,20 @@ class _CustomerSays(_Intake):
     personal: dict[UUID, Person] = {}
 
 
-class CustomerReplied(_CustomerSays):
+class _SomebodyWrites(_CustomerSays):
+    """A word that may be somebody else's: it came in answer to a letter of ours, whoever wrote it.
+
+    `unknown_sender`: who wrote, when that address is not on record; it stands in `personal` under this id, and the
+    words under the customer's as always. `asks`: the words ask for something. `quiet`: a person answers, no machine
+    does.
+    """
+
+    unknown_sender: UUID | None = None
+    asks: bool | None = None
+    quiet: bool | None = None
+
+
+class CustomerReplied(_SomebodyWrites):
     """The customer wrote or said more about a complaint we know."""
 
     type: ClassVar[str] = "complaint.customer-replied.v1"
@@ -107,15 +120,11 @@ class CustomerReplied(_CustomerSays):
     answers_letter: UUID | None = None
 
 
-class ComplaintChased(_CustomerSays):
-    """The customer asks where the answer stays; `count_7d` counts such contacts in seven days, this one included.
-
-    `quiet`: a person answers, no machine does.
-    """
+class ComplaintChased(_SomebodyWrites):
+    """The customer asks where the answer stays; `count_7d` counts such contacts in seven days, this one included."""
 
     type: ClassVar[str] = "complaint.chased.v1"
     count_7d: int
-    quiet: bool | None = None
 
 
 class WithdrawalRequested(_CustomerSays):
@@ -136,7 +145,7 @@ class ComplaintWithdrawn(_CustomerSays):
     by: Literal["customer", "staff_confirmed"]
 
 
-class ReopenRequested(_CustomerSays):
+class ReopenRequested(_SomebodyWrites):
     """The customer says that the matter is not solved after all."""
 
     type: ClassVar[str] = "complaint.reopen-requested.v1"

@@ -84,6 +84,21 @@ async def test_a_reply_joins_by_our_message_id_and_a_strangers_quote_of_a_refere
     assert [next(iter(body["personal"].values()))["text"] for body in said] == ["The serial is 12.", "One thing more."]
 
 
+async def test_who_asks_in_the_thread_from_an_unknown_address_is_named_and_answered_once_a_day(intake: Intake) -> None:
+    kept = (await intake.post(complaint())).json()
+    await letter(intake, kept["complaint_id"], "<ours@amends>")
+    said = ("How much did you refund?", "Thank you.", "And when? Please tell me.", "Any news?")
+    for n, (sender, text) in enumerate(zip(("eve", "eve", "eve", "ada"), said, strict=True)):
+        raw = mail(b"Re: yours", f"{n}@example.com".encode(), b"In-Reply-To: <ours@amends>\r\n", text.encode())
+        await intake.mail(raw.replace(b"ada@", f"{sender}@".encode()))
+    bodies = [body for kind, body in await intake.events() if "received" not in kind]
+    assert [body.get("asks") for body in bodies] == [True, None, True, None]
+    assert [body.get("quiet") for body in bodies] == [None, None, True, None]  # within a day a machine answers once
+    named = [body["personal"].get(body.get("unknown_sender"), {}).get("email") for body in bodies]
+    assert named == ["eve@example.com"] * 3 + [None]
+    assert [body["personal"][body["customer_id"]]["text"] for body in bodies] == list(said)
+
+
 async def test_machines_are_told_from_people(intake: Intake) -> None:
     kept = (await intake.post(complaint())).json()
     message_id = "<200712232303.lBNN3jDq002941@mail12.rrrr.com.au>"

@@ -9,11 +9,13 @@ import pytest
 from services.notifier import policy
 from shared.events import routing
 from shared.events.common import Text
+from shared.events.intake import CustomerReplied
 from tests.support import correspondence as c
 from tests.support.notifier import POLICY, Running, Servers, address, running
 from tests.unit.test_notifier_byhand import agreed, noted, settled, verify
 from tests.unit.test_notifier_milestones import represented, rung
 from tests.unit.test_notifier_questions import closed
+from tests.unit.test_notifier_strangers import written
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,17 @@ async def test_who_is_asked_who_they_are_gets_their_own_mail(w: Running) -> None
     await w.settled(complaint, "acknowledgement", "sent")
     assert [len(w.smtp.to(one)) for one in (speaker, stranger, address(complaint))] == [1, 1, 1]
     assert "Li Na" not in str(w.smtp.to(stranger)[0])
+
+
+async def test_who_asks_from_an_unknown_address_is_asked_who_they_are_by_itself(w: Running) -> None:
+    complaint = uuid4()
+    stranger = f"who@c{complaint.hex[:8]}.example"
+    await w.tell(complaint, c.received(email=address(complaint)), c.triaged(), c.clocks(decision=c.later(days=5)))
+    await w.tell(complaint, c.assigned(), written(CustomerReplied, stranger), written(CustomerReplied, stranger))
+    await w.settled(complaint, "verification_request", "sent")
+    await w.settled(complaint, "acknowledgement", "sent")
+    [mail] = w.smtp.to(stranger)
+    assert not any(word in str(mail) for word in ("Li Na", "refund"))
 
 
 REGRET = {

@@ -12,7 +12,7 @@ import yaml
 
 from services.routing.handlers import timer_handler
 from services.routing.handlers.ending import CLOSE_TIMER, NO_ANSWER_TIMER
-from shared.events.intake import CustomerReplied, OutcomeAccepted, OutcomeDisputed
+from shared.events.intake import CustomerReplied, OutcomeAccepted, OutcomeDisputed, Person
 from shared.events.routing import (
     AuthorityRequested,
     ComplaintClosed,
@@ -147,6 +147,15 @@ async def test_resolved_at_the_first_contact_is_known_after_thirty_quiet_days(
     assert (await zhang.get(path)).json()["first_contact"]["result"] == result
     figures = (await zhang.get("/v1/figures/first-contact")).json()
     assert (figures[result], figures["share"]) == (1, 1.0 if result == "yes" else 0.0)
+
+
+async def test_the_history_names_an_address_that_is_not_on_record(bench: Bench) -> None:
+    complaint_id, who = await assigned(bench), uuid4()
+    word: Any = said(CustomerReplied, message_id=who, unknown_sender=who)
+    word.personal[who] = Person(email="who@elsewhere.example")
+    await bench.feed(complaint_id, word)
+    history = (await bench.as_("zhang").get(f"/v1/cases/{complaint_id}/history")).json()
+    assert [h["data"] for h in history if h["kind"] == "unknown_sender"] == [{"address": "who@elsewhere.example"}]
 
 
 async def _age(bench: Bench, complaint_id: UUID, days: int) -> None:

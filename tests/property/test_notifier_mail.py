@@ -34,8 +34,6 @@ def read(message: EmailMessage) -> dict[str, object]:
     [to] = message["To"].addresses
     bodies = [message.get_body((kind,)) for kind in ("plain", "html")]
     return {
-        # The library's parser keeps the blank between two encoded words, which RFC 2047 says is none.
-        "words": [text.replace(" ", "") for text in (str(message["Subject"]), to.display_name)],
         "names": [str(message[name]) for name in ("From", "Reply-To", "Message-ID")] + [to.addr_spec],
         "kinds": [part.get_content_type() for part in message.walk()],
         "sets": [part.get_content_charset() for part in message.iter_parts()],
@@ -54,3 +52,11 @@ def test_a_mail_reads_as_the_library_would_have_written_it(lines: list[str], sub
     ours = email.message_from_bytes(build(mail), policy=email.policy.default)
     assert isinstance(ours, EmailMessage)
     assert read(ours) == read(by_the_library(mail))
+    # Beside what was meant: between an encoded word and its neighbour the library writes some lines that it does not
+    # read itself. Its parser also keeps the blank between two encoded words, which RFC 2047 says is none.
+    [to] = ours["To"].addresses
+    assert [_close(str(ours["Subject"])), _close(to.display_name)] == [_close(subject), _close(name or "")]
+
+
+def _close(text: str) -> str:
+    return text.replace(" ", "")

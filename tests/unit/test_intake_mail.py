@@ -106,6 +106,22 @@ def judged(text: str, *, sender: str = "ada@example.com", more: str = "", by_let
     return classify.judge(mail.parse(raw), known, {}, known_sender=False)
 
 
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("How much was refunded to the card?", True), ("Please send me the report.", True), ("Any news?", True),
+        ("退了多少钱？", True), ("请把检测报告发给我", True), ("我想知道查得怎么样了", True), ("还没有消息吗", True),
+        ("Thank you, that helped.", False), ("The serial number is 12.", False), ("谢谢，收到了。", False),
+        ("型号是X200。", False),
+    ],
+)  # fmt: skip
+def test_who_is_no_party_is_told_apart_and_so_is_who_asks(text: str, asks: bool) -> None:
+    for sender, unknown in (("eve@example.com", True), ("Ada@Example.com", False)):
+        verdict = judged(text, sender=sender)
+        assert verdict.about == KNOWN
+        assert (verdict.unknown, verdict.asks) == (unknown, asks)
+
+
 def test_outcomes() -> None:
     assert judged("The serial number is 12.").outcome == "reply"
     assert judged("还没有回复，什么时候处理？").outcome == "chase"

@@ -47,6 +47,9 @@ def _said(case: Case, event: Event[Said], what: str) -> None:
         data.received_at, what, "customer", channel=data.channel, subject=person.subject, text=person.text,
         files=files or None,
     )  # fmt: skip
+    if isinstance(data, CustomerReplied | ComplaintChased | ReopenRequested) and data.unknown_sender:
+        stranger = data.personal.get(data.unknown_sender, Person())
+        case.note(data.received_at, "unknown_sender", "customer", address=stranger.email)
 
 
 def _wants_answer(case: Case, at: datetime) -> None:
