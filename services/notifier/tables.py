@@ -50,6 +50,7 @@ letter = Table(
     Column("deadline_at", _time),
     Column("lease_until", _time),
     Column("sent_at", _time),
+    Column("probe", Boolean, nullable=False, default=False),
     *kept(),
 )
 promise = Table(

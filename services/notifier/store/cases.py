@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
@@ -21,8 +21,16 @@ _LOAD = sql.Statement(
     "SELECT complaint_id, version, document::text AS document FROM matter "
     "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
 )
+# What follows from its receipt is written once: its class, and until when it is kept.
+_SAVE = sql.Statement(
+    "INSERT INTO matter (complaint_id, version, document, class, delete_after) "
+    f"SELECT id, version, document::jsonb, '{CLASS}', until FROM unnest(CAST(:ids AS uuid[]), "
+    "CAST(:versions AS int[]), CAST(:documents AS text[]), CAST(:until AS timestamptz[])) "
+    "AS u(id, version, document, until) "
+    "ON CONFLICT (complaint_id) DO UPDATE SET version = EXCLUDED.version, document = EXCLUDED.document"
+)
 # The ones a sender has not claimed are locked: it passes them over, and what is decided here holds.
-_LETTERS = text(
+_LETTERS = sql.Statement(
     "SELECT id, complaint_id, trigger, kind, recipient, state, language, channel, automatic, by_person, decision_id, "
     "inputs, address, to_name, subject, text, template_version, thread, promises, findings, reason, attempts, "
     "created_at, next_try_at, deadline_at FROM letter WHERE complaint_id = ANY(CAST(:ids AS uuid[])) "
@@ -48,6 +56,11 @@ _CHANGED = (
 )  # fmt: skip
 # The sender asks the same when it claims.
 _STORED = "id, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed"
+# What is settled is named, and not what is not: no index on the state tempts the planner, who would read all open ones.
+_UNSETTLED = sql.Statement(
+    "SELECT id, complaint_id, letter_id, kind, due_at, remedy_id, what, made_at, state, settled_at FROM promise "
+    "WHERE complaint_id = ANY(CAST(:ids AS uuid[])) AND state NOT IN ('kept', 'cancelled') ORDER BY due_at"
+)
 _DOCUMENTS = ("inputs", "thread", "promises", "findings")
 _PROMISES = sql.Statement(
     "UPDATE promise SET state = u.state, settled_at = u.settled_at, evidence = u.evidence "
@@ -90,19 +103,12 @@ class Store:
         return matter
 
     async def _load_letters(self, tx: AsyncConnection, ids: Sequence[UUID], found: dict[UUID, Matter]) -> None:
-        for row in await tx.execute(_LETTERS, {"ids": ids}):
+        for row in await _LETTERS.rows(tx, {"ids": ids}):
             found[row.complaint_id].letters.append(letter_of(row))
         await self._load_promises(tx, ids, found)
 
     async def _load_promises(self, tx: AsyncConnection, ids: Sequence[UUID], found: dict[UUID, Matter]) -> None:
-        promise = t.promise.c
-        columns = (
-            promise.id, promise.complaint_id, promise.letter_id, promise.kind, promise.due_at, promise.remedy_id,
-            promise.what, promise.made_at, promise.state, promise.settled_at,
-        )  # fmt: skip
-        unsettled = promise.state.in_(["open", "broken"])
-        query = select(*columns).where(sql.any_of(promise.complaint_id, ids), unsettled).order_by(promise.due_at)
-        for row in await tx.execute(query):
+        for row in await _UNSETTLED.rows(tx, {"ids": ids}):
             one = Promise(row.id, row.letter_id, row.kind, row.due_at, row.remedy_id, row.what, row.made_at, row.state,
                           settled_at=row.settled_at)  # fmt: skip
             found[row.complaint_id].promises.append(one)
@@ -110,7 +116,7 @@ class Store:
     async def save(self, tx: AsyncConnection, cases: Sequence[Matter]) -> None:
         """Write what handlers changed: at most five statements."""
         known = [(m, m.facts) for m in cases if m.facts]
-        await sql.upsert(tx, t.matter, [self._matter(m, f) for m, f in known])
+        await self._save_matters(tx, known)
         await suppress(tx, [(address, why, None) for m in cases for address, why in m.suppress])
         rows = [(f, row) for m, f in known for row in m.letters if row.changed]
         await self._add_letters(tx, [(f, row) for f, row in rows if row.stored_as is None])
@@ -118,6 +124,16 @@ class Store:
             self._ready_later(r for _, r in rows if r.stored_as is not None)
             await _UPDATE.rows(tx, {name: [_sent(name, row[name]) for row in changed] for name in _CHANGED})
         await self._save_promises(tx, [p for m, _ in known for p in m.promises if p.changed])
+
+    async def _save_matters(self, tx: AsyncConnection, known: Sequence[tuple[Matter, Facts]]) -> None:
+        if known:
+            arguments = {
+                "ids": [matter.complaint_id for matter, _ in known],
+                "versions": [matter.version for matter, _ in known],
+                "documents": [facts.model_dump_json(exclude_none=True) for _, facts in known],
+                "until": [facts.received_at + self._keep for _, facts in known],
+            }
+            await _SAVE.rows(tx, arguments)
 
     async def _add_letters(self, tx: AsyncConnection, rows: Sequence[tuple[Facts, LetterRow]]) -> None:
         """New rows of the ledger. While the sender has room, those that may leave now are claimed by the way.
@@ -161,16 +177,6 @@ class Store:
             }
             await _PROMISES.rows(tx, arguments)
 
-    def _matter(self, matter: Matter, facts: Facts) -> dict[str, Any]:
-        return {
-            "complaint_id": matter.complaint_id,
-            "version": matter.version,
-            "document": facts.model_dump_json(exclude_none=True),
-            "class": CLASS,
-            "delete_after": facts.received_at + self._keep,
-            "legal_hold": False,
-        }
-
     def _letter(self, facts: Facts, row: LetterRow) -> dict[str, Any]:
         return {
             "id": row.id,
@@ -201,6 +207,7 @@ class Store:
             "next_try_at": row.next_try_at,
             "deadline_at": row.deadline_at,
             "lease_until": None,
+            "probe": facts.probe is not None,
             "class": CLASS,
             "delete_after": facts.received_at + self._keep,
             "legal_hold": False,

@@ -22,8 +22,7 @@ _COLUMNS = (
     "letter.id, complaint_id, customer_id, kind, language, letter.channel, trigger, letter.address, "
     "to_name, reference, subject, text, thread, promises, attempts, deadline_at, automatic, by_person, decision_id, "
     "template_version, EXISTS (SELECT 1 FROM suppressed AS s WHERE s.address = lower(letter.address)) AS suppressed, "
-    "inputs ->> 'short' AS short, inputs ? 'large_print' AS large, "
-    "EXISTS (SELECT 1 FROM matter AS m WHERE m.complaint_id = letter.complaint_id AND m.document ? 'probe') AS probe"
+    "inputs ->> 'short' AS short, inputs ? 'large_print' AS large, probe"
 )
 _CLAIM = sql.Statement(
     "UPDATE letter SET state = 'sending', attempts = attempts + 1, "
@@ -36,8 +35,8 @@ _SETTLE = sql.Statement(
     "UPDATE letter SET state = u.state, sent_at = u.sent_at, next_try_at = u.next_try_at, reason = u.reason, "
     "lease_until = NULL FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:sent AS timestamptz[]), "
     "CAST(:next AS timestamptz[]), CAST(:reasons AS text[])) AS u(id, state, sent_at, next_try_at, reason) "
-    "WHERE letter.id = u.id AND (letter.state = 'sending' OR "
-    "letter.state = 'unknown' AND u.state IN ('sent', 'failed')) RETURNING letter.id"
+    "WHERE letter.id = u.id "
+    "AND letter.state IN ('sending', CASE WHEN u.state IN ('sent', 'failed') THEN 'unknown' END) RETURNING letter.id"
 )
 _LAPSED = sql.Statement(
     "SELECT id, complaint_id FROM letter WHERE state = 'sending' AND lease_until < now() ORDER BY lease_until LIMIT 100"
