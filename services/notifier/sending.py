@@ -165,14 +165,18 @@ class Sender:
                 continue
             await self._gather(ctl, settled_at)
             batch, self._done = self._done, []
-            more = len(batch) if self._full and not ctl.stopping else 0
+            backlog = self._full and not ctl.stopping
+            room = self._most - self._held if backlog else 0
+            more = len(batch) + room if backlog else 0
+            self._hold(room)
             try:
                 claimed = await self.spine.db.retrying(lambda b=batch, n=more: self.settle(b, n))  # type: ignore[misc]
             except BaseException:
                 self._done = batch + self._done  # the loop comes back to them when the database does
+                self._hold(-room)
                 raise
             settled_at = asyncio.get_running_loop().time()
-            self._hold(len(claimed) - len(batch))
+            self._hold(len(claimed) - len(batch) - room)
             if more:
                 self._start(claimed)
                 self._full = len(claimed) >= more

@@ -13,7 +13,7 @@ from tests.support.notifier import Running, Servers, address, running
 
 # What became of each letter's row, and a way to let commits fail: what a test puts into `refused`.
 _WATCH = """
-CREATE TABLE notifier.moved (n bigserial, id uuid, state text);;
+CREATE TABLE notifier.moved (n bigserial, id uuid, state text, tx xid8 DEFAULT pg_current_xact_id());;
 CREATE TABLE notifier.refused (address text, times int);;
 CREATE SEQUENCE notifier.refusals;;
 CREATE FUNCTION notifier.watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
@@ -102,3 +102,23 @@ async def test_more_letters_than_there_is_room_for_are_all_sent_once(w: Running)
         assert len(w.smtp.to(address(complaint))) == 1
     assert w.smtp.most_at_once <= 2
     await spines.eventually(at_rest)
+
+
+async def test_a_backlog_is_sent_by_as_many_at_once_as_may_be_though_few_were_held_when_it_came(w: Running) -> None:
+    """A backlog that is sent letter by letter is never caught up with."""
+    w.smtp.slow_seconds = 2.5
+    slow = uuid4()
+    await owed(w, slow, email="slow@customers.example")
+    await w.settled(slow, "acknowledgement", "sending")
+    [sender] = [one.run.__self__ for one in w.service.loops if one.name == "sender"]  # type: ignore[attr-defined]
+    sender._full = True  # as when the last free place was taken while all the others were being settled
+    complaints = [uuid4() for _ in range(60)]
+    for complaint in complaints:
+        await owed(w, complaint, email=address(complaint))
+    for complaint in complaints:
+        await w.settled(complaint, "acknowledgement", "sent")
+    [[transactions]] = await w.rows(
+        "SELECT count(DISTINCT m.tx) FROM notifier.moved m JOIN letter USING (id) "
+        "WHERE m.state = 'sent' AND complaint_id = ANY(:ids)", ids=complaints,
+    )  # fmt: skip
+    assert transactions <= len(complaints) // 2
