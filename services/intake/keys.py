@@ -9,8 +9,8 @@ from shared.base.db import Database
 from shared.base.errors import Problem
 from shared.base.security import Caller, key_hash
 
+from .budget import Budgets
 from .store import keys as store
-from .throttle import Throttle
 
 PREFIX = "amk_"
 SCOPES = ("complaints", "emails", "calls", "customers", "tier", "probe")
@@ -26,14 +26,14 @@ def new_key() -> str:
 class ChannelKeys:
     """Knows the valid keys. A revoked key ends within five seconds; a new one works at once.
 
-    `per_minute` is how many requests a channel may make in a minute, on each replica, unless its key says otherwise.
+    `per_minute` is how many requests a channel may make in a minute, over all replicas, unless its key says otherwise.
     """
 
     def __init__(self, db: Database, *, per_minute: int) -> None:
         self._db = db
         self._callers: dict[bytes, Caller] = {}
         self._limits: dict[str, int] = {}
-        self._throttle = Throttle(limit=per_minute, seconds=60)
+        self._per_minute, self._budgets = per_minute, Budgets(db)
         self._read_at = -FRESH_SECONDS
         self._lock = asyncio.Lock()
 
@@ -45,9 +45,12 @@ class ChannelKeys:
         if (found is None and age > AGAIN_SECONDS) or age > FRESH_SECONDS:
             await self._read()
             found = self._callers.get(hashed)
-        if found and not self._throttle.allow(found.name, self._limits.get(found.name)):
-            wait = str(ceil(self._throttle.wait(found.name)) or 1)
-            raise Problem(429, "Too many requests", "This key's limit is reached.", headers={"Retry-After": wait})
+        if found is None:
+            return None
+        wait = await self._budgets.spend(found.name, self._limits.get(found.name, self._per_minute))
+        if wait:
+            after = {"Retry-After": str(ceil(wait))}
+            raise Problem(429, "Too many requests", "This key's limit is reached.", headers=after)
         return found
 
     async def _read(self) -> None:

@@ -49,11 +49,11 @@ class Settings(ServiceSettings):
     )
     escalation_url: str | None = Field(None, description="Where escalation answers: the promise page reads its policy")
     notifier_url: str | None = Field(None, description="Where the notifier answers: customers get letters as PDF")
-    key_per_minute: int = Field(120_000, ge=1, description="Requests a minute of one channel on each replica")
+    key_per_minute: int = Field(120_000, ge=1, description="Requests a minute of one channel, over all replicas")
     webhook_networks: list[str] = Field(
         [], description="JSON list of networks in CIDR form that webhooks may reach although they are not public"
     )
-    form_posts: int = Field(60, ge=1, description="Complaints per minute from one address through the form")
+    form_posts: int = Field(60, ge=1, description="Forms a minute from one address, over all replicas")
 
     @field_validator("webhook_networks")
     @classmethod

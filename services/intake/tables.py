@@ -155,7 +155,8 @@ answered = Table(
     Column("at", _time, nullable=False),
     Column("told", JSONB, nullable=False),
 )
-# How often the contact behind a reference was guessed, and from an address, under keyed hashes; see attempts.py.
+# How often the contact behind a reference was guessed, and from an address, under keyed hashes (attempts.py); what
+# channels asked for in this minute (budget.py).
 attempt = Table(
     "attempt",
     metadata,

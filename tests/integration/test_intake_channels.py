@@ -1,5 +1,6 @@
 """Channels: told how their complaints go on, signed; kept to their limit; dead deliveries sent again by a command."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,10 @@ from click.testing import Result
 from sqlalchemy import text
 
 from services.intake import cli, cli_hooks
+from services.intake.budget import Budgets
 from services.intake.keys import new_key
 from services.intake.store import keys as key_store
+from shared.base.db import Database as Pools
 from shared.base.security import key_hash
 from shared.deliver import signing
 from tests.integration.test_intake import TOKEN_KEY, Intake, complaint, running
@@ -125,6 +128,39 @@ async def test_a_key_that_calls_too_often_is_told_when_to_come_back(database: Ca
         assert refused.headers["content-type"] == "application/problem+json"
         assert (await intake.post(complaint(), channel="other")).status_code == 201, "each channel has its own"
         assert [(await intake.post(complaint(), channel="slow")).status_code for _ in range(2)] == [201, 429]
+
+
+async def test_replicas_share_a_channels_limit_and_draw_in_blocks(database: Callable[..., Database]) -> None:
+    own = database()
+    pools = Pools(own.admin_url, "intake", work_pool=4, api_pool=1)
+    replicas = [Budgets(pools) for _ in range(3)]
+
+    async def let_through(name: str, limit: int, asked: int) -> int:
+        waits = await asyncio.gather(*(replicas[n % 3].spend(name, limit) for n in range(asked)))
+        assert all(0 < wait <= 60 for wait in waits if wait)
+        return sum(not wait for wait in waits)
+
+    assert await let_through("small", 7, 30) == 7
+    most = await let_through("large", 3000, 3600)
+    assert 3000 - 2 * 30 <= most <= 3000, "at most a block of each other replica is not spent"
+    async with pools.transaction() as tx:
+        await tx.execute(text("UPDATE attempt SET since = since - interval '61 seconds'"))
+    assert await replicas[0].spend("small", 7) > 0, "told once, a replica asks no more until the minute is over"
+    assert await Budgets(pools).spend("small", 7) == 0
+    async with pools.transaction() as tx:
+        drawn = await tx.scalar(text("SELECT tries FROM attempt WHERE who = 'channel:large'"))
+    assert 3000 <= drawn <= 3000 + 3 * 30, "in blocks, and at most one more try of each replica when all is spent"
+    await pools.close()
+
+
+async def test_replicas_share_the_forms_of_an_address(database: Callable[..., Database]) -> None:
+    own = database()
+    async with running(own, form_posts=3) as one, running(own, form_posts=3) as other:
+        codes = []
+        for n in range(8):
+            form = {"what": "", "key": f"k{n}"}
+            codes.append((await (one, other)[n % 2].client.post("/complain", data=form)).status_code)
+        assert codes == [422] * 3 + [429] * 5
 
 
 async def test_a_staff_withdrawal_takes_effect_when_the_customer_says_so(database: Callable[..., Database]) -> None:

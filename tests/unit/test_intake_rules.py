@@ -9,7 +9,6 @@ from services.intake import commands, handlers, identity, timeline
 from services.intake.commands import COMMANDS, Said, Staffed
 from services.intake.forms import CommentCard, Form, QuickForm, post
 from services.intake.model import TIMELINE_LIMIT, Case, Clock, Origin, Stage
-from services.intake.throttle import Throttle
 from shared.base.errors import Conflict
 from shared.events.envelope import Event
 from shared.languages import Languages
@@ -175,9 +174,3 @@ def test_the_language_is_the_one_that_was_written() -> None:
     assert Languages().told("我的手机坏了，请退款") == "zh"
     assert Languages().told("My phone (手机) is broken and I want a refund for it, please.") == "en"
     assert Languages().told("") == "en"
-
-
-def test_tries_are_counted_per_name() -> None:
-    throttle = Throttle(limit=2, seconds=60)
-    assert [throttle.allow("a") for _ in range(3)] == [True, True, False]
-    assert throttle.allow("b")

@@ -50,7 +50,7 @@ class AgentPages:
 
     async def sign_in(self, request: Request) -> Response:
         """Keep a valid token in a cookie."""
-        self.site.slow_down(request)
+        await self.site.slow_down(request)
         token = (await self.site.read(request)).fields.get("token", "")
         known = await request.app.state.auth.caller(token) if token.count(".") == 2 else None
         if known is None or known.role not in ("handler", "lead", "manager"):

@@ -42,7 +42,7 @@ class FormPages:
         errors = form.errors(language)
         if sent.wrong_files:
             errors["files"] = " ".join(sent.wrong_files)
-        self.site.slow_down(request)
+        await self.site.slow_down(request)
         if errors:
             held = [] if form["website"] else await self.site.hold(sent.files)
             return self._show(request, form, 422, errors=errors, held=held)

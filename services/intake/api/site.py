@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake import timeline
+from services.intake.attempts import Attempts
 from services.intake.forms import refused_file, say
 from services.intake.store import entries
-from services.intake.throttle import Throttle
 from shared.base.errors import Problem
 from shared.base.pages import Pages
 from shared.base.uploads import MOST_BYTES, MOST_FILES, Refused, Upload, take
@@ -46,8 +46,9 @@ class Site:
         self.zones = desk.settings.time_zones
         self.names = {code: tongue.name for code, tongue in desk.settings.tongues.all.items()}
         self.pages = Pages("intake", zones=self.zones, cookie="lang")
-        self.posts = Throttle(limit=desk.settings.form_posts, seconds=60)
-        self._key = hashlib.sha256(b"held files\x00" + desk.settings.token_key.get_secret_value().encode()).digest()
+        secret = desk.settings.token_key.get_secret_value()
+        self.attempts = Attempts(desk.work.db, secret, desk.settings.form_posts)
+        self._key = hashlib.sha256(b"held files\x00" + secret.encode()).digest()
         self._pictures = asyncio.Semaphore(2)  # a large one takes a second and its pixels' memory
 
     def language(self, request: Request) -> str:
@@ -66,9 +67,9 @@ class Site:
         refusal.headers.update(problem.headers)
         return refusal
 
-    def slow_down(self, request: Request) -> None:
+    async def slow_down(self, request: Request) -> None:
         """Count one form of this address. Raises Problem 429."""
-        if not self.posts.allow(address(request)):
+        if not await self.attempts.form(address(request)):
             raise Problem(429, "Too many requests", "Please wait a minute.", headers={"Retry-After": "60"})
 
     async def read(self, request: Request) -> Sent:

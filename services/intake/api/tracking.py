@@ -14,7 +14,6 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake import identity, reference, timeline
 from services.intake.answers import PAUSE
-from services.intake.attempts import Attempts
 from services.intake.commands import COMMANDS, NEEDS_TEXT, Said, possible
 from services.intake.entry import own_words
 from services.intake.model import Case
@@ -39,7 +38,6 @@ class TrackingPages:
 
     def __init__(self, site: Site) -> None:
         self.site, self.desk = site, site.desk
-        self.attempts = Attempts(self.desk.work.db, self.desk.settings.token_key.get_secret_value())
 
     async def find(self, request: Request) -> Response:
         """Ask for the reference, then go on as if it stood in the address."""
@@ -65,7 +63,7 @@ class TrackingPages:
         """
         sent, started = await self.site.read(request), time.monotonic()
         tried = reference.parse(given) or given
-        if not await self.attempts.allow(tried, address(request)):
+        if not await self.site.attempts.guess(tried, address(request)):
             raise Problem(429, "Too many requests", "Please try again in ten minutes.", headers={"Retry-After": "600"})
         lock = await self._lock(given)
         if self._opens(lock, sent.fields.get("contact", "")):
