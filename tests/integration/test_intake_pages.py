@@ -161,7 +161,8 @@ async def test_guesses_are_counted_for_all_replicas_together_and_nobodys_name_is
         right = await other.client.post(track, data={"contact": "ada@example.com"})
         assert right.status_code == 429, "also for who would be right now"
         [row] = await one.rows(
-            "SELECT count(*) AS n, max(tries) AS most, max(length(who)) AS long FROM attempt WHERE who <> 'channel:shop'"
+            "SELECT count(*) AS n, max(tries) AS most, max(length(who)) AS long FROM attempt "
+            "WHERE who <> 'channel:shop'"
         )
         assert (row.n, row.most, row.long) == (2, 13, 16)
         await one.rows("UPDATE attempt SET since = since - interval '11 minutes' RETURNING 1")
