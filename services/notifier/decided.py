@@ -28,6 +28,8 @@ def tell(context: Context, scope: Scope, decision: Decision, handler: Staff) -> 
     scope.items["remedy"] = [
         _remedy(context, r, n, by_id, decision, handler, several) for n, r in enumerate(decision.remedies)
     ]
+    if scope.items["remedy"]:  # when all of it is done
+        scope.data["done_by"] = max(remedy.data["by"] for remedy in scope.items["remedy"])
     put(scope.data, "improvement", context.sentence(decision.improvement or ""))
     if any(i.finding in UPHELD for i in decision.issues):
         scope.flags.add("any_upheld")

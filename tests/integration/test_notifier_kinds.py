@@ -53,14 +53,14 @@ WHY = Text(en="The laboratory has the phone until 11 June", zh="手机在检测"
 OCCASIONS = {
     "call_summary": (agreed(), "have the line measured again"),
     "summary_resolution": (settled(), "we refunded £12"),
-    "out_of_scope": (elsewhere("out_of_scope"), "The decision about this is with Example Energy"),
+    "out_of_scope": (elsewhere("out_of_scope"), "The decision about this lies with Example Energy"),
     "forwarded": (elsewhere("forwarded"), "because your meter is theirs"),
     "referral": (rung(), "an outside body can decide your complaint"),
     "holding": (rung("holding_letter", reason=WHY), "The laboratory has the phone"),
     "final": (c.decided(stage=2, handler=c.LEAD), "This is our final answer"),
     "correction": (corrected(), "This is right: the credit is £25"),
     "withdrawal_confirmation": (noted(), "?t=Qx81"),
-    "closing_no_answer": (LIMIT_OVER, "we closed the case on"),
+    "closing_no_answer": (LIMIT_OVER, "we closed the case for now"),
 }
 
 
@@ -154,5 +154,5 @@ async def test_one_notice_goes_to_many_when_a_second_person_has_approved_it(w: R
         assert (await client.post(f"/v1/notices/{notice['id']}/approve")).json()["done"] == 3
     for one in complaints:
         letter = await w.settled(one, "bulk_notice", "sent")
-        assert "It has worked again since 8 June" in letter["text"]
+        assert "It has been working again since 8 June" in letter["text"]
         assert [m["kind"] for m in await w.letters(one)] == ["acknowledgement", "bulk_notice"]

@@ -235,7 +235,7 @@ def test_a_chase_and_a_warned_update_are_answered_in_one_letter() -> None:
     )
     story = begun().tell(c.assigned(), chased, warning).after(seconds=61)
     assert [row.kind for row in story.matter.letters].count("progress") == 1
-    assert "You asked us on" in story.letter("progress").text
+    assert "you asked us how things stand" in story.letter("progress").text
 
 
 def test_a_holding_letter_says_why_and_until_when_before_the_limit() -> None:

@@ -50,7 +50,7 @@ def test_when_the_final_limit_passes_the_customer_is_told_where_to_turn_and_apol
 def test_a_rung_without_an_outside_body_still_tells_the_rights() -> None:
     letter = begun().tell(rung(outside=None)).letter("referral")
     assert letter.state == "ready"
-    assert "how to reach it stands below" in letter.text
+    assert "how to reach it is set out below" in letter.text
     assert "If you remain dissatisfied" in letter.text
 
 

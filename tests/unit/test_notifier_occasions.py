@@ -36,7 +36,7 @@ def test_from_a_queue_whoever_takes_the_case_tells_it_once_and_its_old_owner_doe
     assert count(story, "hand_over") == 0
     story.tell(c.assigned(c.LEAD), c.assigned(c.LEAD))
     assert count(story, "hand_over") == 1
-    assert "The whole file has come to me" in story.letter("hand_over").text
+    assert "I have the whole file, so" in story.letter("hand_over").text
     again = begun().tell(c.assigned(), transferred(None), c.assigned())
     assert count(again, "hand_over") == 0
 
@@ -117,7 +117,7 @@ def test_a_case_that_went_to_an_outside_body_is_told_so() -> None:
     story.tell(routing.ComplaintReferredOutside(at=c.later(), body=BODY, by="ada")).after(days=6)
     letter = story.letter("referral")
     assert letter.state == "ready"
-    assert f"your case went to {BODY}, who decide it independently of us" in letter.text
+    assert f"your case went to {BODY}, who will decide it independently of us" in letter.text
     assert [row.kind for row in story.matter.letters] == ["referral"]
     assert letter.promises == []
 

@@ -118,7 +118,7 @@ def test_nothing_is_apologised_for_after_a_withdrawal() -> None:
 
 def test_the_next_letter_mentions_what_still_stands() -> None:
     chased = intake.ComplaintChased(customer_id=c.CUSTOMER, channel="email", received_at=c.later(), count_7d=2)
-    for language, words in (("en", "What we have promised you stands"), ("zh", "之前答应您的照旧")):
+    for language, words in (("en", "What we have already promised you still holds"), ("zh", "之前答应您的事照办")):
         story = begun(language=language).tell(c.assigned())
         promised(story, "remedy", c.later(days=3), remedy_id="r1")
         promised(story, "update", c.later(days=1), "We will tell you how far we are.")
