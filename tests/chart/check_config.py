@@ -2,6 +2,7 @@
 
 import ast
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from shared.base.config import ServiceSettings
 from shared.events.catalog import SERVICES
 from shared.spine.cli import AdminSettings, KafkaSettings
 from tests.chart.generate import CHART, MANAGED, UNSUITABLE
-from tests.chart.support import CI, component, of_kind, pods, render, rendered
+from tests.chart.support import CI, component, mounted, of_kind, pods, render, rendered
 
 JOBS = {"migrate": AdminSettings, "topics": KafkaSettings}
 PRIVATE = {"/healthz", "/readyz", "/metrics"}
@@ -32,6 +33,15 @@ def environment(pod: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def found(doc: dict[str, Any], case: str, folder: Path) -> dict[str, Any]:
+    """The environment as in the pod, with its mounted files in a folder of the test."""
+    env = environment(next(pods([doc]))[1])
+    if component(doc) not in SERVICES:
+        return env
+    data = mounted(rendered(case), component(doc), folder / component(doc))
+    return {name: value and value.replace("/etc/amends", str(data)) for name, value in env.items()}
+
+
 # Secrets that are lists in JSON.
 LISTS = {"mailboxes": '["imaps://complaints:secret@mail.example.com/INBOX"]'}
 
@@ -48,10 +58,10 @@ def test_what_is_set_is_known_and_what_is_required_is_set(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CI)
-def test_the_code_takes_the_values(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_takes_the_values(case: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for doc in of_kind(rendered(case), "Deployment", "Job"):
         with monkeypatch.context() as clean:
-            for variable, value in environment(next(pods([doc]))[1]).items():
+            for variable, value in found(doc, case, tmp_path).items():
                 secret = LISTS.get(variable, '{"intake": "0123456789012345678901234567890123"}')
                 clean.setenv(f"AMENDS_{variable.upper()}", value or secret)
             settings = settings_of(component(doc))()
@@ -60,14 +70,15 @@ def test_the_code_takes_the_values(case: str, monkeypatch: pytest.MonkeyPatch) -
             assert settings.http_host == "0.0.0.0"
 
 
-def test_settings_of_values_reach_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_values_reach_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     deployment = next(d for d in of_kind(rendered("full"), "Deployment") if component(d) == "intake")
-    for variable, value in environment(next(pods([deployment]))[1]).items():
+    for variable, value in found(deployment, "full", tmp_path).items():
         monkeypatch.setenv(f"AMENDS_{variable.upper()}", value or LISTS.get(variable, "0" * 40))
     settings = settings_of("intake")()
     assert (settings.max_mail, settings.mail_seconds, settings.phone_region) == (26214400, 2.5, "DE")
     assert settings.trusted_gateways == ["mx.example.com"]
     assert settings.poll_records == 400
+    assert sorted(settings.tongues.all) == ["en", "pt-BR", "zh"]
 
 
 def test_every_setting_is_filled_by_the_chart_or_can_be_given() -> None:

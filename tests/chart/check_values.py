@@ -37,6 +37,7 @@ CHANGES: dict[str, Any] = {
     "pager.networks": ["10.99.0.0/16"],
     "networkPolicy.webhooks.enabled": False,
     "policies.escalation": {"another.yaml": "a: b"},
+    "policies.languages": {"fr/language.yaml": "a: b"},
     "defaults.autoscaling.by": "keda",
     "defaults.autoscaling.min": 1,
     "defaults.topologySpread": [{"topologyKey": "rack", "maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule"}],

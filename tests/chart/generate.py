@@ -25,7 +25,7 @@ MANAGED = {
     "kafka_security", "kafka_sasl_mechanism", "kafka_username", "kafka_password", "kafka_ca", "kafka_certificate",
     "kafka_key", "log_format", "log_level", "work_pool", "api_pool", "topic", "topic_partitions", "shutdown_grace",
     "smtp_url", "mailboxes", "lmtp_host", "lmtp_port", "routing_policy", "notifier_policy", "escalation_packs",
-    "calendars", "on_call_url", "on_call_format", "on_call_secret", "on_call_networks",
+    "calendars", "languages", "on_call_url", "on_call_format", "on_call_secret", "on_call_networks",
 }  # fmt: skip
 UNSUITABLE = {"instance"}  # a pod's name does not last, so the share of a stopped pod would wait for nobody
 

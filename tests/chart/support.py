@@ -99,3 +99,20 @@ def selects(selector: Doc, labels: Doc) -> bool:
             continue
         return False
     return True
+
+
+def mounted(docs: list[Doc], service: str, folder: Path) -> Path:
+    """The files of a service's data, written as its pods find them under /etc/amends; the folder for that path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    [deployment] = [d for d in of_kind(docs, "Deployment") if component(d) == service]
+    for volume in next(pods([deployment]))[1]["spec"]["volumes"]:
+        named = volume.get("configMap")
+        if volume["name"] != "policies" or named is None:
+            continue
+        [config] = [d for d in of_kind(docs, "ConfigMap") if d["metadata"]["name"] == named["name"]]
+        assert {item["key"] for item in named["items"]} == config["data"].keys()
+        for item in named["items"]:
+            path = folder / item["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(config["data"][item["key"]], "utf-8")
+    return folder

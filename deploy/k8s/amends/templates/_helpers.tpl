@@ -210,6 +210,10 @@ dict "root" $ "service" name. Mounted under /etc/amends.
 {{- $_ := set $env "AMENDS_CALENDARS" "/etc/amends/calendars.yaml" -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $text := $given.languages -}}
+{{- $files = append $files (dict "key" (printf "languages.%s" ($name | replace "/" ".")) "path" (printf "languages/%s" $name) "text" $text) -}}
+{{- $_ := set $env "AMENDS_LANGUAGES" "/etc/amends/languages" -}}
+{{- end -}}
 {{- dict "files" $files "env" $env | toJson -}}
 {{- end }}
 
