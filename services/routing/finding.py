@@ -21,6 +21,8 @@ _SLIPS = str.maketrans("OILU", "011V")
 
 def plain(text: str) -> str:
     """Small letters without accents, full-width forms as usual ones."""
+    if text.isascii():  # has neither
+        return text.lower()
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if unicodedata.category(c) != "Mn"))
 

@@ -321,6 +321,12 @@ class Case:
     def open_enquiries(self) -> int:
         return sum(1 for e in self.enquiries.values() if e.answered_at is None)
 
+    def acknowledged(self, at: datetime) -> None:
+        """The acknowledgement went out. Escalation says so next, which then changes nothing that would be written."""
+        for clock in self.clocks:
+            if clock.kind == "acknowledgement" and clock.state == "running" and at <= clock.due_at:
+                clock.state = "met"
+
     def note(self, at: datetime, what: str, actor: str, **data: Any) -> None:
         """Add a line to the history; it is written with the case."""
         self.entry_count += 1

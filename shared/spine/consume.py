@@ -210,12 +210,18 @@ class Consumer(Generic[S]):
             return
         with tracing.handling(self.work.service, events) as traced:
             cases = await self.work.store.load(unit.tx, list(dict.fromkeys(e.complaint_id for e in events)))
+            changed: dict[UUID, S] = {}
             for event in traced:
                 case = cases[event.complaint_id]
-                effects = list(self.handlers[type(event.data)](case, event, unit.now))
+                decided = self.handlers[type(event.data)](case, event, unit.now)
+                if decided is None:
+                    continue
+                effects = list(decided)
                 case.version += 1
                 unit.add(event.complaint_id, event.id, effects, event=event, counted=counted(case))
-            await self.work.store.save(unit.tx, list(cases.values()))
+                changed[event.complaint_id] = case
+            if changed:
+                await self.work.store.save(unit.tx, list(changed.values()))
 
     async def _park(self, item: Decoded, reason: str) -> None:
         complaint_id = item.event.complaint_id if item.event else _stallable(item.record)

@@ -65,7 +65,7 @@ class State(Protocol):
 
 
 S = TypeVar("S", bound=State)
-Handler = Callable[[S, Event[Any], datetime], Iterable[Effect]]
+Handler = Callable[[S, Event[Any], datetime], Iterable[Effect] | None]  # None: the event changed nothing
 Handlers = Mapping[type[Payload], Handler[S]]
 TimerHandler = Callable[[S, Timer, datetime], Iterable[Effect]]
 Decide = Callable[[S, datetime], Iterable[Effect]]

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.events.escalation import ClocksChanged
 from shared.events.intake import (
     ComplaintWithdrawn,
     CustomerReplied,
@@ -66,6 +67,23 @@ async def test_received_is_triaged_and_given_to_who_can(bench: Bench) -> None:
     verdicts = {c["handler"]: (c["verdict"], c.get("reason")) for c in why["candidates"]}
     assert verdicts == {"zhang": ("chosen", None), "wang": ("refused", "skill:product:2")}
     assert "Zhang" in why["words"]["en"]
+
+
+async def test_what_the_case_knows_already_changes_nothing(bench: Bench) -> None:
+    complaint_id = await bench.complaint()
+    (running,) = clocks(timedelta(hours=5), "acknowledgement").clocks
+    (decision,) = clocks(timedelta(days=5)).clocks
+    await bench.feed(complaint_id, ClocksChanged(clocks=(running, decision)), letter("acknowledgement"))
+    case, written = await bench.case(complaint_id), await bench.sql("SELECT xmin::text FROM case_file")
+    assert [(c.kind, c.state) for c in case.clocks] == [("acknowledgement", "met"), ("decision", "running")]
+    met = running.model_copy(update={"state": "met"})
+    await bench.feed(complaint_id, ClocksChanged(clocks=(decision, met)))
+    assert await bench.case(complaint_id) == case
+    assert await bench.sql("SELECT xmin::text FROM case_file") == written
+    later = decision.model_copy(update={"due_at": decision.due_at + timedelta(days=1)})
+    await bench.feed(complaint_id, ClocksChanged(clocks=(met, later)))
+    after = await bench.case(complaint_id)
+    assert (after.version, after.due_at) == (case.version + 1, later.due_at)
 
 
 async def test_from_assignment_to_closing(bench: Bench) -> None:

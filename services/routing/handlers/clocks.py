@@ -1,6 +1,6 @@
 """What escalation says: due dates order the queue, warnings and rungs put the case before the right eyes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from shared.events.envelope import Event
@@ -14,11 +14,14 @@ from ..policy import Policy
 from .flow import SYSTEM, call_lead, move, release, tell, warn
 
 
-def on_clocks_changed(case: Case, event: Event[ClocksChanged], now: datetime) -> Iterator[Effect]:
-    """All clocks as they are now replace what was known."""
-    if case.known:
-        case.clocks = [Clock(c.kind, c.state, c.due_at, c.explanation.zh, c.explanation.en) for c in event.data.clocks]
-    return iter(())
+def on_clocks_changed(case: Case, event: Event[ClocksChanged], now: datetime) -> Iterable[Effect] | None:
+    """All clocks as they are now replace what was known, the earliest deadline first."""
+    told = [Clock(c.kind, c.state, c.due_at, c.explanation.zh, c.explanation.en) for c in event.data.clocks]
+    told.sort(key=lambda c: (c.due_at, c.kind))
+    if not case.known or told == case.clocks:
+        return None
+    case.clocks = told
+    return ()
 
 
 def on_warning(case: Case, event: Event[SlaWarning], now: datetime) -> Iterator[Effect]:

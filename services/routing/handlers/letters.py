@@ -37,6 +37,8 @@ def on_letter_sent(case: Case, event: Event[LetterSent], now: datetime, ending: 
         subject=words.subject,
         text=words.text,
     )
+    if data.kind == "acknowledgement":
+        case.acknowledged(data.sent_at)
     yield from probes.answered(case, data.kind, data.sent_at)
     decision = case.decision
     told = data.kind in ("resolution", "final") and decision is not None and data.decision_id == decision.decision_id

@@ -18,11 +18,7 @@ _LISTED = (_a.attachment_id, _a.name, _a.media_type, _a.sha256, _a.added_at, _a.
 
 async def keep(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     """Write the files that were added: one statement."""
-    rows = [
-        {**vars(row), "class": case.kind, "delete_after": None, "legal_hold": False}
-        for case in cases
-        for row in case.pending.files
-    ]
+    rows = [{**vars(row), "class": case.kind} for case in cases for row in case.pending.files]
     await sql.insert(tx, t.attachment, rows)
 
 

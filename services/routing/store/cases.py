@@ -150,8 +150,6 @@ class Store:
             "confirmed_at": case.confirmed_at,
             "document": _CASE.dump_json(case, exclude_defaults=True, exclude={"pending", "version"}).decode(),
             "class": case.kind,
-            "delete_after": None,
-            "legal_hold": False,
         }
 
 
@@ -159,7 +157,7 @@ async def _met(tx: AsyncConnection, cases: Iterable[Case]) -> None:
     """Whoever is given a case knows its customer from then on."""
     met = {m.customer_id: m for case in cases for m in case.pending.met}
     rows = [
-        {**vars(met[i]), "class": "customer", "delete_after": None, "legal_hold": False}
+        {**vars(met[i]), "class": "customer"}
         for i in sorted(met, key=lambda i: i.int)  # one order, so that two transactions do not wait for each other
     ]
     await sql.upsert(tx, t.known_by, rows)
@@ -194,6 +192,4 @@ def _history(case: Case) -> Iterable[dict[str, Any]]:
             "actor": entry.actor,
             "data": entry.data,
             "class": case.kind,
-            "delete_after": None,
-            "legal_hold": False,
         }

@@ -24,11 +24,7 @@ _e, _c, _h = t.enquiry.c, t.case.c, t.history.c
 
 async def keep(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     """Write what departments were asked, and what they answered."""
-    asked = [
-        {**vars(row), "class": case.kind, "delete_after": None, "legal_hold": False}
-        for case in cases
-        for row in case.pending.enquiries
-    ]
+    asked = [{**vars(row), "class": case.kind} for case in cases for row in case.pending.enquiries]
     await sql.insert(tx, t.enquiry, asked)
     if answers := [answer for case in cases for answer in case.pending.answers]:
         ids, words, times = zip(*answers, strict=True)
