@@ -54,8 +54,9 @@ _OUTBOX = (
 _FLUSH = sql.Statement(f"WITH {_SAID} {_OUTBOX}")
 _FLUSH_AND_COUNT = sql.Statement(f"WITH {_SAID}, counted AS ({totals.ADD}) {_OUTBOX}")
 _NOW = sql.Statement("SELECT now() AS now")
+# Arrays, whose length the planner sees, would have it plan this anew each time, for longer than it takes.
 _DISARM = sql.Statement(
-    "DELETE FROM timer USING unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS u(id, name) "
+    "DELETE FROM timer USING json_to_recordset(CAST(CAST(:gone AS text) AS json)) AS u(id uuid, name text) "
     "WHERE timer.complaint_id = u.id AND timer.name = u.name"
 )
 
@@ -215,9 +216,9 @@ class Unit:
 
     async def flush(self) -> None:
         """Write timers, traces, sequences, outbox and totals: at most four statements."""
-        gone = [key for key, timer in self._timers.items() if isinstance(timer, Disarm)]
+        gone = [{"id": i, "name": timer.name} for (i, _), timer in self._timers.items() if isinstance(timer, Disarm)]
         if gone:
-            await _DISARM.rows(self.tx, {"ids": [i for i, _ in gone], "names": [n for _, n in gone]})
+            await _DISARM.rows(self.tx, {"gone": to_json(gone).decode()})
         armed = [(i, a) for (i, _), a in self._timers.items() if isinstance(a, Arm)]
         await sql.upsert(
             self.tx,
