@@ -37,7 +37,7 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def complaint_row(case: Case) -> dict[str, Any]:
+def complaint_row(case: Case, stamp: int) -> dict[str, Any]:
     """The row of `complaint`; empty facts are left out."""
     document: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(case, name)) not in (None, {}, [])}
     document |= {name: [t.isoformat() for t in times] for name in _TIMES if (times := getattr(case, name))}
@@ -65,7 +65,7 @@ def complaint_row(case: Case) -> dict[str, Any]:
         document["pause_end"] = case.pause_end.isoformat()
     return {
         "complaint_id": case.complaint_id, "version": case.version, "tier": case.tier, "received_at": case.received_at,
-        "document": document, "class": "complaint", "delete_after": None, "legal_hold": False,
+        "document": document, "stamp": stamp, "class": "complaint", "delete_after": None, "legal_hold": False,
     }  # fmt: skip
 
 

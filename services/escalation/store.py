@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from random import getrandbits
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.base import sql
 from shared.deliver import webhooks
+from shared.spine.remembered import Remembered
 
 from . import rows
 from . import tables as t
@@ -58,10 +60,13 @@ _OPEN = text(
     "(SELECT 1 FROM clock k WHERE k.complaint_id = c.complaint_id AND k.live) ORDER BY c.complaint_id LIMIT :n"
 )
 # The newest policy comes along, so that a load knows whether it must read policies first.
-_LOAD = sql.Statement(
+_STAMPS = sql.Statement(
     "SELECT n.newest, c.* FROM (SELECT max(id) AS newest FROM policy) n LEFT JOIN "
-    "(SELECT complaint_id, version, received_at, tier, document FROM complaint "
-    "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))) c ON true"
+    "(SELECT complaint_id, version, stamp FROM complaint WHERE complaint_id = ANY(CAST(:ids AS uuid[]))) c ON true"
+)
+_COMPLAINTS = sql.Statement(
+    "SELECT complaint_id, version, received_at, tier, document FROM complaint "
+    "WHERE complaint_id = ANY(CAST(:ids AS uuid[]))"
 )
 _CLOCKS = sql.Statement(
     "SELECT id, complaint_id, kind, pack, state, due_at, document FROM clock "
@@ -76,14 +81,28 @@ class Store:
 
     def __init__(self, book: PolicyBook, on_call: OnCall | None = None) -> None:
         self.book, self.on_call = book, on_call
+        self._written: Remembered[Case] = Remembered()
 
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
-        """The cases with their clocks: two statements, one more after a policy was stored."""
-        found = await _LOAD.rows(tx, {"ids": ids})
+        """The cases with their clocks. One statement for those that this process wrote last and for new ones, two more
+        when others are among them, and one after a policy was stored."""
+        found = await _STAMPS.rows(tx, {"ids": ids})
         if (found[0].newest or 0) > self.book.newest_id:
             await self.refresh(tx)
-        known = {row.complaint_id: rows.case_of(row) for row in found if row.complaint_id is not None}
-        cases = {i: known.get(i) or Case(i) for i in ids}
+        cases = {i: Case(i) for i in ids}
+        unknown = []
+        for row in found:
+            if case := self._written.take(row):
+                case.rungs = []  # those of the last transaction
+                cases[row.complaint_id] = case
+            elif row.complaint_id is not None:
+                unknown.append(row.complaint_id)
+        if unknown:
+            cases |= await self._read(tx, unknown)
+        return cases
+
+    async def _read(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+        cases = {row.complaint_id: rows.case_of(row) for row in await _COMPLAINTS.rows(tx, {"ids": ids})}
         for row in await _CLOCKS.rows(tx, {"ids": ids}):
             clock = rows.clock_of(row)
             case = cases[row.complaint_id]
@@ -93,20 +112,15 @@ class Store:
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
         """Complaints, changed clocks, stages and reached rungs: at most four statements."""
-        stages = list(self._changed_stages(cases))
-        await sql.upsert(tx, t.complaint, [rows.complaint_row(case) for case in cases])
-        changed = [
-            rows.clock_row(case.complaint_id, case.tier, clock)
-            for case in cases
-            for name, clock in case.clocks.items()
-            if case.marks.get(name) != rows.clock_mark(case.tier, clock)
-        ]
-        await sql.upsert(tx, t.clock, changed)
+        stages, stamp = list(self._changed_stages(cases)), getrandbits(63)
+        await sql.upsert(tx, t.complaint, [rows.complaint_row(case, stamp) for case in cases])
+        await sql.upsert(tx, t.clock, [row for case in cases for row in _changed_clocks(case)])
         await sql.upsert(tx, t.stage, stages)
         reached = {rung.id: rows.rung_row(case.complaint_id, rung) for case in cases for rung in case.rungs}
         await sql.upsert(tx, t.rung, list(reached.values()))
         if pages := [page for case in cases for page in (owed(case, self.on_call) if self.on_call else ())]:
             await webhooks.owe(tx, pages, (await tx.execute(select(func.now()))).scalar_one())
+        self._written.keep(cases, stamp)
 
     def _changed_stages(self, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
         for case in cases:
@@ -200,6 +214,12 @@ class Store:
     async def due(self, tx: AsyncConnection, *, within: float, limit: int) -> Sequence[Any]:
         """Live clocks that are due within so many seconds, the overdue ones first."""
         return (await tx.execute(_DUE, {"within": within, "limit": limit})).all()
+
+
+def _changed_clocks(case: Case) -> list[dict[str, Any]]:
+    before, case.marks = case.marks, {name: rows.clock_mark(case.tier, clock) for name, clock in case.clocks.items()}
+    changed = [clock for name, clock in case.clocks.items() if before.get(name) != case.marks[name]]
+    return [rows.clock_row(case.complaint_id, case.tier, clock) for clock in changed]
 
 
 def _digest(body: str) -> bytes:

@@ -29,6 +29,7 @@ complaint = Table(
     Column("tier", Text, nullable=False),
     Column("received_at", _time),
     Column("document", JSONB, nullable=False),
+    Column("stamp", BigInteger, nullable=False),  # another number with every write: see shared/spine/remembered.py
     *kept(),
 )
 clock = Table(
