@@ -22,10 +22,10 @@ from .store.calls import Call
 _ACCEPTED = ("complaint", "reply", "chase")
 
 
-def post(source: str, kind: str) -> Iterator[Count]:
-    """A post is seen when it is committed."""
-    yield m.MESSAGES.add(source, "seen")
-    yield m.MESSAGES.add(source, "accepted" if kind == "complaint" else "not_complaint")
+def posts(source: str, kind: str, n: int) -> Iterator[Count]:
+    """Posts are seen when they are committed."""
+    yield m.MESSAGES.add(source, "seen", by=n)
+    yield m.MESSAGES.add(source, "accepted" if kind == "complaint" else "not_complaint", by=n)
 
 
 def replay(source: str) -> Iterator[Count]:

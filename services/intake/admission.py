@@ -32,8 +32,10 @@ class Admission:
     retention: Retention
     languages: Languages
 
-    async def admit(self, unit: Unit, entries: Sequence[Entry]) -> set[UUID]:
-        """Write entries (one per id) and say so. The ids that were new. `unit` needs no lock on them, nor `now`.
+    async def admit(self, unit: Unit, entries: Sequence[Entry]) -> dict[UUID, str]:
+        """Write entries (one per id) and say so. Those that were new: id → link to its page.
+
+        `unit` needs no lock on them, nor `now`.
 
         An id that is kept already is passed over: nothing is changed and nothing is said. It is the complaint's row
         that decides, so a new complaint's stream begins with it.
@@ -41,25 +43,29 @@ class Admission:
         entries = sorted(entries, key=lambda e: e.id.int)
         customers, newcomers = await self._customers(unit, entries)
         fresh = await store.add(unit.tx, entries, customers, newcomers, unit.now, self.retention.of("complaint"))
+        links: dict[UUID, str] = {}
         files = []
+        posts: Counter[tuple[str, str]] = Counter()
         kept: Counter[tuple[str, str, str]] = Counter()
         for entry in entries:
             if entry.id not in fresh:
                 continue
             if entry.id not in unit.streams:
                 unit.begin(entry.id)
-            url = self.links.url(entry.reference, unit.now)
+            links[entry.id] = url = self.links.url(entry.reference, unit.now)
             unit.add(entry.id, entry.id, [Emit(event_of(entry, customers[entry.id], unit.now, url))])
             files += [(entry.id, None, file) for file in entry.attachments]
             if entry.came_by == "post":
-                unit.count(*accounting.post(entry.source, entry.kind))
+                posts[entry.source, entry.kind] += 1
             if entry.probe is None:
                 kept[entry.channel, customers[entry.id].tier, entry.kind] += 1
+        for (source, kind), n in posts.items():
+            unit.count(*accounting.posts(source, kind, n))
         for labels, n in kept.items():
             ACCEPTED.labels(*labels).inc(n)
         if files:
             await store.add_files(unit.tx, files, unit.now + self.retention.of("attachment"))
-        return fresh
+        return links
 
     async def _customers(self, unit: Unit, entries: Sequence[Entry]) -> tuple[dict[UUID, Snapshot], Newcomers]:
         """The customer of each entry, and those of them who are new."""

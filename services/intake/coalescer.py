@@ -9,7 +9,6 @@ import contextvars
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
@@ -42,7 +41,7 @@ class Answer:
 
     entry: Entry
     reference: str
-    created_at: datetime
+    tracking_url: str
     replayed: bool
     anonymous: bool
 
@@ -172,14 +171,15 @@ class Coalescer:
             for entry in batch:
                 if entry.id in fresh and firsts[entry.id] is entry:
                     anonymous = not entry.reachable
-                    answers.append(Answer(entry, entry.reference, unit.now, False, anonymous))
+                    answers.append(Answer(entry, entry.reference, fresh[entry.id], False, anonymous))
                 elif entry.id in bodies and not same_body(bodies[entry.id] or "", entry.body):
                     answers.append(_reused())
                 else:
                     first = kept[entry.id]
                     replays[entry.source] += 1
                     unit.count(*accounting.replay(entry.source))
-                    answers.append(Answer(entry, first.reference, first.created_at, True, first.anonymous))
+                    url = self._admission.links.url(first.reference, first.created_at)
+                    answers.append(Answer(entry, first.reference, url, True, first.anonymous))
             await entries.count_replays(unit.tx, replays)
         return answers
 

@@ -232,7 +232,7 @@ link = Table(
     Column("decided_at", _time),
     Column("decided_by", Text),
 )
-# The order that a complaint is about, in one written form.
+# The order that a complaint is about, in its one written form: likeness.plain_order.
 matter = Table(
     "matter",
     metadata,

@@ -96,6 +96,10 @@ def _like(path: str, pattern: str) -> bool:
     )
 
 
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "Content too large", f"At most {limit} bytes.")
+
+
 class BodyLimit:
     """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit.
 
@@ -115,19 +119,18 @@ class BodyLimit:
         limit = self.larger.get(path) or next(
             (n for p, n in self.larger.items() if (p[-1] == "/" and path.startswith(p)) or _like(path, p)), self.limit
         )
-        too_large = Problem(413, "Content too large", f"At most {limit} bytes.")
         for name, value in scope["headers"]:
             if name == b"content-length":
                 # The server lets no more through than was announced, so nothing needs to be counted.
                 if value.isdigit() and int(value) <= limit:
                     await self.app(scope, receive, send)
                 else:
-                    await self._refuse(scope, receive, send, limit, too_large)
+                    await self._refuse(scope, receive, send, limit)
                 return
-        await self._counting(scope, receive, send, limit, too_large)
+        await self._counting(scope, receive, send, limit)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: Problem) -> None:
-        answer = refusal(Request(scope), too_large, self.trouble)
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        answer = refusal(Request(scope), _too_large(limit), self.trouble)
         left = limit * DRAINED if answer.media_type == "text/html" else 0
         while left > 0:
             message = await receive()
@@ -136,8 +139,8 @@ class BodyLimit:
                 break
         await answer(scope, receive, send)
 
-    async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: Problem) -> None:
-        seen = 0
+    async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        seen, too_large = 0, _too_large(limit)
 
         async def counted() -> Message:
             nonlocal seen

@@ -79,6 +79,16 @@ async def test_one_matter_by_two_channels_is_proposed_confirmed_and_undone(intak
     assert [len(await links(intake, about=id)) for id in (one, other)] == [1, 1]
 
 
+async def test_the_same_order_is_found_however_its_number_is_written(intake: Intake) -> None:
+    person = {"name": "Ada Example", "email": "ada@example.com"}
+    for text_, order in ((WEB, "AB-47 11"), (OTHER, "ab4711"), (OTHER, "--")):
+        await intake.post(complaint(customer=person, text=text_, order_ref=order))
+    found = await looked(intake, 2)
+    assert sorted(link["evidence"][:2] for link in found) == [["customer", "order"], ["customer", "text 100"]]
+    kept = await intake.rows("SELECT order_ref FROM matter")
+    assert [row.order_ref for row in kept] == ["ab4711"] * 2, "a number of dashes is none"
+
+
 async def test_a_rejected_pair_is_not_proposed_again(intake: Intake) -> None:
     await by_two_channels(intake)
     [link] = await looked(intake, 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.likeness import ALIKE, Matter, evidence, likeness
+from services.intake.likeness import ALIKE, Matter, evidence, likeness, plain_order
 
 AT = datetime(2026, 6, 9, tzinfo=UTC)
 ADA, EVE = uuid4(), uuid4()
@@ -19,7 +19,8 @@ OTHER = "You charged my card twice for the annual fee and nobody refunds it."
 def matter(
     text: str = WEB, *, person: UUID = ADA, order: str | None = None, days: float = 0, channel: str = "web"
 ) -> Matter:
-    return Matter(uuid4(), "AM-1", channel, AT + timedelta(days=days), text, order, frozenset((person,)))
+    about = plain_order(order)
+    return Matter(uuid4(), "AM-1", channel, AT + timedelta(days=days), text, about, frozenset((person,)))
 
 
 def test_the_same_fault_in_other_words_is_alike_and_another_is_not() -> None:

@@ -113,7 +113,7 @@ def route(desk: Desk) -> Route:
             "status": "received",
         }
         if who.role in LINK_ROLES:
-            body["tracking_url"] = desk.links.url(answer.reference, answer.created_at)
+            body["tracking_url"] = answer.tracking_url
         if answer.anonymous:
             body["pin"] = desk.links.pin(entry.id)
         headers = None

@@ -54,7 +54,7 @@ class FormPages:
         files = stored(sent.files, id)
         entry = entry_of(self.desk, body, raw, source=SOURCE, key=key, scopes=frozenset(), id=id, files=files)
         answer = await self.desk.coalescer.put(entry)
-        where = self.desk.links.url(answer.reference, answer.created_at).partition("/track/")[2]
+        where = answer.tracking_url.partition("/track/")[2]
         return RedirectResponse(f"/track/{where}&welcome=1", 303, headers=HEADERS)
 
     def _show(self, request: Request, form: Form, status: int = 200, **more: Any) -> Response:

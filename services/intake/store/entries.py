@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake import tables as t
 from services.intake.entry import Entry, Snapshot, Stored
 from services.intake.identity import Contact
+from services.intake.likeness import plain_order
 from shared.base import sql
 
 # The customer of each contact with what matters at receipt, and the transaction's time in any case. Only complaints
@@ -81,8 +82,12 @@ def _insert(table: str, columns: dict[str, str], conflict: str, long: Mapping[st
 
 _ADD = sql.Statement(
     f"WITH newcomers AS ({_insert('customer', _CUSTOMER, 'customer_id')}), "
-    f"contacts AS ({_insert('contact', _CONTACT, 'kind, value')}) "
-    f"{_insert('complaint', _ENTRY, 'complaint_id', _LONG)} RETURNING complaint_id"
+    f"contacts AS ({_insert('contact', _CONTACT, 'kind, value')}), "
+    f"made AS ({_insert('complaint', _ENTRY, 'complaint_id', _LONG)} RETURNING complaint_id), "
+    "orders AS (INSERT INTO matter (complaint_id, order_ref) SELECT complaint_id, order_ref FROM made "
+    "JOIN json_to_recordset(CAST(CAST(:orders AS text) AS json)) AS o(complaint_id uuid, order_ref text) "
+    "USING (complaint_id)) "
+    "SELECT complaint_id FROM made"
 )
 
 
@@ -130,12 +135,14 @@ async def add(
 ) -> set[UUID]:
     """Write entries, sorted by id, and customers heard of for the first time: one statement. The ids that were new."""
     contacts = [{"kind": c.kind, "value": c.value, "customer_id": customer} for c, customer in new.contacts]
+    orders = [(entry.id, plain_order(entry.facts.get("order_ref"))) for entry in entries]
     arguments = {
         "complaint": to_json([_row(entry, customers[entry.id], now) for entry in entries]).decode(),
         "body": [entry.body for entry in entries],
         "body_hash": [entry.body_hash for entry in entries],
         "customer": to_json(new.customers).decode(),
         "contact": to_json(contacts).decode(),
+        "orders": to_json([{"complaint_id": id, "order_ref": order} for id, order in orders if order]).decode(),
         "tier": new.tier,
         "keep": keep,
     }

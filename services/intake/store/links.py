@@ -26,13 +26,6 @@ _NEXT = text(
     f"AND created_at < now() - interval '{_BEHIND}' ORDER BY created_at, complaint_id LIMIT :n"
 )
 _DONE = text("UPDATE progress SET at = :at, id = :id WHERE name = 'links'")
-_KEEP_ORDERS = text(
-    "INSERT INTO matter (complaint_id, order_ref) "
-    r"SELECT complaint_id, lower(regexp_replace(o, '[\W_]', '', 'g')) "
-    "FROM (SELECT complaint_id, CAST(body AS jsonb) ->> 'order_ref' AS o FROM complaint "
-    "WHERE complaint_id = ANY(CAST(:ids AS uuid[])) AND came_by = 'post' AND length(body) < 200000) x "
-    "WHERE o IS NOT NULL ON CONFLICT DO NOTHING"
-)
 _PEOPLE = (
     "ARRAY(SELECT c.customer_id UNION "
     "SELECT k.customer_id FROM contact k WHERE (k.kind = 'email' AND k.value = c.email) "
@@ -100,7 +93,6 @@ async def end_turn(tx: AsyncConnection, last: Any) -> None:
 
 async def pairs(tx: AsyncConnection, ids: Sequence[UUID]) -> list[tuple[Matter, Matter]]:
     """New complaints with those that may be the same matter."""
-    await tx.execute(_KEEP_ORDERS, {"ids": list(ids)})
     found = [(row.one, row.other) for row in await tx.execute(_PAIRS, {"ids": list(ids)})]
     if not found:
         return []
