@@ -70,6 +70,8 @@ def read(text: str) -> Document:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
         raise Faulty([Fault(mark.line + 1 if mark else 1, (), f"not YAML: {what}")]) from None
+    except RecursionError:
+        raise Faulty([Fault(1, (), "nested too deeply")]) from None
     if root is None:
         raise Faulty([Fault(1, (), "the document is empty")])
     document = Document()

@@ -1,6 +1,6 @@
 """What callers may send, field by field. Strict: nothing is converted, nothing unknown is accepted."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -176,24 +176,6 @@ class DirectoryIn(Body):
 
 class DirectoryLine(DirectoryIn):
     external_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-
-
-def unclean(value: Any, at: str = "") -> list[tuple[str, str]]:
-    """Where a decoded JSON value holds what no database or mail can keep: (pointer, what)."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            return [(at, "NUL characters cannot be stored")]
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            return [(at, "half of a surrogate pair is no character")]
-        return []
-    if isinstance(value, dict):
-        found = []
-        for name, part in value.items():
-            found += unclean(name, at) + unclean(part, f"{at}/{name.replace('~', '~0').replace('/', '~1')}")
-        return found
-    if isinstance(value, list):
-        return [item for n, part in enumerate(value) for item in unclean(part, f"{at}/{n}")]
-    return []
 
 
 def wrong(pointer: str, detail: str) -> Problem:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from shared.base.fields import Clean
 from shared.events.common import Channel, Decision, Language, Staff
 
 from .context import SANE_YEARS
@@ -17,7 +18,7 @@ from .record import case_data
 Day = date  # a field called date hides the type
 
 
-class Body(BaseModel):
+class Body(Clean):
     model_config = ConfigDict(extra="forbid")
 
 

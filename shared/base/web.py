@@ -11,46 +11,22 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .answers import Trouble, pointers, problem_response, refusal
+from .bounds import BodyLimit
 from .db import STATEMENT_ERRORS, InDoubt, is_transient
 from .errors import Problem
 from .security import Authenticator, guard, public
 
 log = structlog.get_logger()
 OnErrors = dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]
-PROBLEM = "application/problem+json"
-# How a service shows a refusal to people; callers that do not ask for a page get the problem document.
-Trouble = Callable[[Request, Problem], Response]
-DRAINED = 8  # times the limit: what a browser sends is read that far, since it shows no answer before it has sent all
-
-
-def problem_response(problem: Problem) -> Response:
-    """The RFC 9457 answer of a refusal."""
-    return JSONResponse(problem.body(), problem.status, headers=problem.headers, media_type=PROBLEM)
-
-
-def pointers(errors: Sequence[Any]) -> list[dict[str, str]]:
-    """Pydantic's errors as JSON pointers with a sentence each; what was sent is not repeated."""
-    return [
-        {"pointer": "/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in e["loc"]), "detail": e["msg"]}
-        for e in errors
-    ]
-
-
-def invalid(problem: ValidationError) -> Problem:
-    """The 400 or 422 of a body that does not fit: 400 when it is no JSON at all."""
-    errors = problem.errors(include_url=False, include_context=False, include_input=False)
-    if any(e["type"] == "json_invalid" for e in errors):
-        return Problem(400, "Bad request", "The body is not valid JSON.", errors=pointers(errors))
-    return Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(errors))
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -72,13 +48,6 @@ async def _on_validation(_: Request, error: Exception) -> Response:
     return problem_response(Problem(422, "Unprocessable content", "Some fields are wrong.", errors=pointers(trimmed)))
 
 
-def refusal(request: Request, problem: Problem, trouble: Trouble | None) -> Response:
-    """The answer of a refusal: a page for who asks for one, where there is one."""
-    if trouble and "text/html" in request.headers.get("accept", ""):
-        return trouble(request, problem)
-    return problem_response(problem)
-
-
 async def _on_database(_: Request, error: Exception) -> Response:
     if not is_transient(error):
         raise error
@@ -86,82 +55,6 @@ async def _on_database(_: Request, error: Exception) -> Response:
     if isinstance(error, InDoubt):
         said = "The database was lost while this was kept. Look whether it was done before you send it again."
     return problem_response(Problem(503, "Unavailable", said, headers={"Retry-After": "2"}))
-
-
-def _like(path: str, pattern: str) -> bool:
-    """Whether a path fits a pattern in which `*` stands for one part."""
-    parts, wanted = path.split("/"), pattern.split("/")
-    return (
-        "*" in wanted and len(parts) == len(wanted) and all(w in ("*", p) for p, w in zip(parts, wanted, strict=True))
-    )
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(413, "Content too large", f"At most {limit} bytes.")
-
-
-class BodyLimit:
-    """Refuses larger bodies with 413: by Content-Length at once, else while reading. `larger`: path → its own limit.
-
-    A path there that ends with a slash stands for all below it; `*` stands for one part of a path.
-    """
-
-    def __init__(
-        self, app: ASGIApp, limit: int, larger: Mapping[str, int] = MappingProxyType({}), trouble: Trouble | None = None
-    ) -> None:
-        self.app, self.limit, self.larger, self.trouble = app, limit, larger, trouble
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        path = scope["path"]
-        limit = self.larger.get(path) or next(
-            (n for p, n in self.larger.items() if (p[-1] == "/" and path.startswith(p)) or _like(path, p)), self.limit
-        )
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                # The server lets no more through than was announced, so nothing needs to be counted.
-                if value.isdigit() and int(value) <= limit:
-                    await self.app(scope, receive, send)
-                else:
-                    await self._refuse(scope, receive, send, limit)
-                return
-        await self._counting(scope, receive, send, limit)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        answer = refusal(Request(scope), _too_large(limit), self.trouble)
-        left = limit * DRAINED if answer.media_type == "text/html" else 0
-        while left > 0:
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
-                break
-        await answer(scope, receive, send)
-
-    async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        seen, too_large = 0, _too_large(limit)
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise too_large
-            return message
-
-        async def unless_too_large(message: Message) -> None:
-            # Frameworks turn an error while reading into an answer of their own: ours takes its place.
-            if seen <= limit:
-                await send(message)
-
-        try:
-            await self.app(scope, counted, unless_too_large)
-        except Problem:
-            if seen <= limit:
-                raise
-        if seen > limit:
-            await problem_response(too_large)(scope, receive, send)
 
 
 class _Plain:
@@ -241,6 +134,38 @@ class _Application(FastAPI):
         await hot(scope, receive, send)
 
 
+def _answers_to_errors(trouble: Trouble | None) -> OnErrors:
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return refusal(request, Problem(error.status_code, str(error.detail), headers=error.headers), trouble)
+
+    return {
+        Problem: _on_problem,
+        RequestValidationError: _on_validation,
+        HTTPException: on_http,
+        **dict.fromkeys(STATEMENT_ERRORS, _on_database),
+        PoolTimeout: _on_database,
+        OSError: _on_database,
+        TimeoutError: _on_database,
+    }
+
+
+def _serve(app: FastAPI, routers: Sequence[APIRouter], routes: Sequence[Route]) -> None:
+    """A service's own routes, and those that every service has."""
+    app.router.routes.extend(routes)
+    for path, endpoint in (("/healthz", _healthz), ("/readyz", _readyz), ("/metrics", _metrics)):
+        app.router.routes.append(Route(path, endpoint, methods=["GET"]))
+
+    @public
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    app.router.routes.append(Route("/openapi.json", openapi, methods=["GET"]))
+    for router in routers:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
+
+
 def web_app(
     service: str,
     routers: Sequence[APIRouter],
@@ -259,19 +184,7 @@ def web_app(
     without having done so.
     """
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return refusal(request, Problem(error.status_code, str(error.detail), headers=error.headers), trouble)
-
-    on_error: OnErrors = {
-        Problem: _on_problem,
-        RequestValidationError: _on_validation,
-        HTTPException: on_http,
-        **dict.fromkeys(STATEMENT_ERRORS, _on_database),
-        PoolTimeout: _on_database,
-        OSError: _on_database,
-        TimeoutError: _on_database,
-    }
+    on_error = _answers_to_errors(trouble)
     app = _Application(
         title=f"Amends {service}",
         version="1",
@@ -283,18 +196,7 @@ def web_app(
     )
     app.state.auth, app.state.ready = auth, ready
     app.state.sign_in = f"{desk_url.rstrip('/')}/desk/sign-in" if desk_url is not None else None
-    app.router.routes.extend(routes)
-    for path, endpoint in (("/healthz", _healthz), ("/readyz", _readyz), ("/metrics", _metrics)):
-        app.router.routes.append(Route(path, endpoint, methods=["GET"]))
-
-    @public
-    async def openapi(_: Request) -> Response:
-        return JSONResponse(app.openapi())
-
-    app.router.routes.append(Route("/openapi.json", openapi, methods=["GET"]))
-    for router in routers:
-        app.include_router(router)
-    app.mount("/static", StaticFiles(directory=str(files("shared.base") / "static")), name="static")
+    _serve(app, routers, routes)
 
     def in_front(layers: ASGIApp) -> ASGIApp:
         return BodyLimit(layers, body_limit, larger_bodies, trouble)

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.base.errors import Problem
+from shared.base.fields import Said
 from shared.base.security import Role
 
 STAFF: tuple[Role, ...] = ("handler", "lead", "manager", "approver", "auditor", "quality", "ops", "service")
@@ -63,7 +64,7 @@ class WhyIn(BaseModel):
     """`why` is kept with your name in the history of the clocks."""
 
     model_config = ConfigDict(extra="forbid")
-    why: str = Field(min_length=3, max_length=500)
+    why: Said = Field(min_length=3, max_length=500)
 
 
 class EarlyOut(BaseModel):
@@ -122,7 +123,7 @@ class ApplyIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     version: int | None = Field(None, ge=1)
     loosen: bool = False
-    reason: str = Field(min_length=3, max_length=500)
+    reason: Said = Field(min_length=3, max_length=500)
 
 
 class MovedOut(BaseModel):
@@ -187,7 +188,7 @@ class AcknowledgeIn(BaseModel):
     """`why` is kept with your name; the next rungs wait `hours` working hours."""
 
     model_config = ConfigDict(extra="forbid")
-    why: str = Field(min_length=3, max_length=500)
+    why: Said = Field(min_length=3, max_length=500)
     hours: int = Field(4, ge=1, le=4)
 
 

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from services.intake.entry import Stored
-from services.intake.requests import unclean
+from shared.base.answers import invalid, pointers
 from shared.base.errors import Problem
+from shared.base.fields import unclean
 from shared.base.uploads import Upload
-from shared.base.web import invalid
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -47,7 +47,7 @@ def _unclean(raw: bytes) -> Problem | None:
         found = unclean(json.loads(raw))
     except (ValueError, RecursionError):
         return None
-    errors = [{"pointer": pointer, "detail": detail} for pointer, detail in found[:20]]
+    errors = pointers([{"loc": place, "msg": what} for place, what in found[:20]])
     return Problem(422, "Unprocessable content", "Some fields are wrong.", errors=errors) if errors else None
 
 

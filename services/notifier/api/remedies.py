@@ -5,6 +5,7 @@ from decimal import Decimal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from shared.base.fields import Clean
 from shared.base.security import allow
 
 from ..policy import Policy
@@ -12,7 +13,7 @@ from ..remedies import Proposal, Rules, Situation, propose
 from .tools import WRITERS
 
 
-class ProposeIn(Situation):
+class ProposeIn(Clean, Situation):
     """A case as the rules see it, and what whoever decides may grant alone; without it the house's authority."""
 
     authority: dict[str, Decimal] | None = Field(None, max_length=50)

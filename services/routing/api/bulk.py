@@ -12,9 +12,9 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.base.answers import invalid
 from shared.base.errors import Conflict, NotFound, Problem, Stalled
 from shared.base.security import allow
-from shared.base.web import invalid
 from shared.spine.effects import Effect
 from shared.spine.unit import Unit, command_cause, counted
 

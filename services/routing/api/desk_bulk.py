@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.base.answers import invalid
 from shared.base.errors import Problem
 from shared.base.security import allow
-from shared.base.web import invalid
 
 from ..desk_words import Words
 from ..handlers.flow import Actor, wrong

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from shared.base.answers import invalid
 from shared.base.errors import Problem
-from shared.base.web import invalid
 
 from ..model import Presence
 from . import bodies, case_bodies

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shared.base.answers import invalid
 from shared.base.errors import NotFound, Problem
 from shared.base.pages import HEADERS
 from shared.base.security import allow
-from shared.base.web import invalid
 
 from ..replies import PLACES, Reply
 from ..store import replies as store
