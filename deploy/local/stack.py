@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
 
-from deploy.local import keys, people, services
+from deploy.local import given, keys, people, services
 from deploy.local.console import StackError, step
 from deploy.local.kafka import Kafka
 from deploy.local.keys import SERVICES
@@ -83,6 +83,8 @@ class Stack:
         for name in OFFSETS:
             self.ports.get(name)
         wanted = {name: service for service in SERVICES for name in self.processes(service)}
+        if wanted:
+            given.check(self._environ)
         self._launch_servers()
         self._finish_servers(with_tables=bool(wanted))
         if wanted:
@@ -213,10 +215,10 @@ class Stack:
 
     def _launch_servers(self) -> None:
         """Start those embedded servers that the environment does not replace; all addresses are known afterwards."""
-        given = self._environ.get
-        self.admin_url = given("AMENDS_DATABASE_URL", "")
-        self.kafka_bootstrap = given("AMENDS_KAFKA_BOOTSTRAP", "")
-        self.smtp_url = given("AMENDS_SMTP_URL", "")
+        named = self._environ.get
+        self.admin_url = named("AMENDS_DATABASE_URL", "")
+        self.kafka_bootstrap = named("AMENDS_KAFKA_BOOTSTRAP", "")
+        self.smtp_url = named("AMENDS_SMTP_URL", "")
         if not self.admin_url:
             password = self.keys.postgres_admin
             self.postgres = Postgres(self.run_dir, self.ports, password, durable=self._durable, environ=self._environ)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -21,14 +22,14 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from deploy.local import jars, java
-from deploy.local.console import StackError
+from deploy.local import given, jars, java
+from deploy.local.console import StackError, one_line
 from deploy.local.kafka import Kafka
 from deploy.local.keys import SERVICES, keep
 from deploy.local.mail.catcher import Catcher
 from deploy.local.ports import OFFSETS, Ports
 from deploy.local.postgres import Postgres
-from deploy.local.processes import ROOT, Child
+from deploy.local.processes import ROOT, Child, checked
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Supervisor
 from tests.support.servers import Database
@@ -139,6 +140,49 @@ def test_one_launcher_per_data_folder(tmp_path: Path) -> None:
         with pytest.raises(StackError, match=rf"^Process {os.getpid()} already runs"):
             second.start()
     second.stop()
+
+
+@pytest.mark.parametrize("variable", list(given.SERVERS))
+def test_a_named_server_that_is_not_there_is_one_line_with_its_variable(variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    scheme = {"AMENDS_DATABASE_URL": "postgresql://u:p@", "AMENDS_SMTP_URL": "smtp://"}.get(variable, "")
+    with pytest.raises(StackError, match=rf"^Nothing answers at 127\.0\.0\.1:{port}, which {variable} names: start"):
+        given.check({variable: f"{scheme}127.0.0.1:{port}"})
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        given.check({variable: f"{scheme}127.0.0.1:{there.getsockname()[1]}"})
+
+
+def test_a_full_disk_is_one_line_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(StackError, match=r"^Only 0 MiB are free in .*: make it 500 or more\.$"):
+        Stack(tmp_path, replicas=NO_SERVICES).start()
+    full = subprocess.CompletedProcess(["initdb"], 1, "", "could not write: No space left on device")
+    with pytest.raises(OSError) as refused:
+        checked("initdb", full)
+    assert one_line(refused.value).startswith("The disk is full. Free some space (`make clean`")
+
+
+def test_what_is_missing_on_a_bare_machine_is_one_line_that_names_the_package(tmp_path: Path) -> None:
+    """Only the programs that every system has; then a Python without venv."""
+    for name in ("sh", "awk", "df", "cat", "dirname", "rm"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    checkout = tmp_path / "checkout"
+    (checkout / "deploy/local").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy/local/environment.sh", checkout / "deploy/local")
+
+    def said() -> str:
+        script = checkout / "deploy/local/environment.sh"
+        done = subprocess.run(["sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    assert said() == "amends: Python 3.11 or later is needed: apt-get install python3 python3-venv\n"
+    bare = tmp_path / "python3"
+    bare.write_text(f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n')
+    bare.chmod(0o755)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert said() == f"amends: Python {version} is here without its venv module: apt-get install python{version}-venv\n"
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
