@@ -58,19 +58,19 @@ async def tell(work: Work[Case], complaint_id: UUID, *told: Any) -> None:
 
     def decide(case: Any, now: datetime) -> list[Any]:
         for n, payload in enumerate(told):
-            event = Event(uuid4(), complaint_id, payload, now - timedelta(minutes=30 - n), 1, "d")
+            event = Event(uuid4(), complaint_id, payload, now + timedelta(seconds=n), 1, "d")
             assert list(HANDLERS[type(payload)](case, event, now)) == []
         return []
 
     await work.command(complaint_id, decide)
 
 
-def clocks(*kinds: tuple[str, int]) -> escalation.ClocksChanged:
+def clocks(*kinds: tuple[str, int], state: Any = "running") -> escalation.ClocksChanged:
     now = datetime.now(UTC).replace(hour=9, minute=0)
     return escalation.ClocksChanged(
         clocks=tuple(
             ClockView(
-                id=uuid4(), kind=kind, pack="house", pack_version=1, state="running", started_at=now,
+                id=uuid4(), kind=kind, pack="house", pack_version=1, state=state, started_at=now,
                 due_at=now + timedelta(days=days), version=1, pausable=True, legal=False,
                 explanation=Text(zh="", en=""),
             )
@@ -89,6 +89,7 @@ async def story(intake: Intake, work: Work[Case], *, decided: bool = False) -> s
         routing.ContactMade(
             contact_id=uuid4(), direction="out", channel="hotline", outcome="reached", at=datetime.now(UTC), by=STAFF.id
         ),
+        clocks(("next_update", 5), ("decision", 10)),
     ]
     if decided:
         person = uuid4()
@@ -101,6 +102,7 @@ async def story(intake: Intake, work: Work[Case], *, decided: bool = False) -> s
                 sent_at=datetime.now(UTC), trigger=uuid4(), template_version="1",
                 personal={person: notifier.LetterText(subject="Our decision", text="We refund you 20 GBP by 3 July.")},
             ),
+            clocks(),
         ]  # fmt: skip
     await tell(work, UUID(kept["complaint_id"]), *said)
     return str(kept["tracking_url"]).removeprefix("http://127.0.0.1:8001")
@@ -146,6 +148,24 @@ async def test_every_page_is_accessible_and_fits_in_both_languages(intake: Intak
         wrong += await look(page, f"{base}/agent?q=ada+ex", "agent", cookies=staff)
         wrong += await look(page, f"{base}/agent/links", "links", cookies=staff)
         assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (None, "The dates will stand here in a moment."),
+        (clocks(("decision", 10), state="paused"), "Time waits for your answer"),
+        (clocks(("decision", 10), state="met"), "No promise is open."),
+    ],
+)
+async def test_what_is_said_where_no_date_runs(
+    intake: Intake, work: Work[Case], known: escalation.ClocksChanged | None, said: str
+) -> None:
+    kept = (await intake.post(complaint())).json()
+    if known:
+        await tell(work, UUID(kept["complaint_id"]), known)
+    path = kept["tracking_url"].removeprefix("http://127.0.0.1:8001")
+    assert said in (await intake.client.get(path, headers={"Accept-Language": "en"})).text
 
 
 SEND_TOO_MUCH = """
