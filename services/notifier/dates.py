@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from shared.events import escalation as x
 from shared.events.envelope import Event, Payload
@@ -14,6 +15,8 @@ from .occasions import Occasion
 from .pledges import told_once
 from .receipt import law
 
+# Whose dates stand in letters. That another clock stopped is no news here: our own acknowledgement stops one each time.
+TOLD_CLOCKS = frozenset({*ANSWER_CLOCKS, "next_update"})
 APOLOGY_CLOCKS = frozenset({"decision", "final_response", "first_response", "next_update"})
 
 
@@ -34,14 +37,21 @@ class Dates:
 
     def on_clocks_changed(
         self, matter: Matter, event: Event[x.ClocksChanged], facts: Facts, now: datetime
-    ) -> Iterator[Effect]:
-        facts.clocks = {c.kind: c.due_at for c in event.data.clocks if c.state == "running"}
-        facts.clocks_known, facts.pack = True, law(event.data.clocks)
-        facts.summary_until = next((c.due_at for c in event.data.clocks if c.kind == "summary_resolution"), None)
+    ) -> Iterable[Effect] | None:
+        told = event.data.clocks
+        clocks = {c.kind: c.due_at for c in told if c.kind in TOLD_CLOCKS and c.state == "running"}
+        until = next((c.due_at for c in told if c.kind == "summary_resolution"), None)
+        before = facts.clocks_known, facts.clocks, facts.pack, facts.summary_until
+        facts.clocks_known, facts.clocks, facts.pack, facts.summary_until = True, clocks, law(told), until
+        if facts.reopening is None and before == (True, clocks, facts.pack, until):
+            return None
+        return self._dated(matter, event.id, facts, now)
+
+    def _dated(self, matter: Matter, trigger: UUID, facts: Facts, now: datetime) -> Iterator[Effect]:
         yield from self.acknowledge_if_dated(matter, facts, now)
         if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
             facts.date_owed = False
-            yield from self.debts.owe(matter, facts, event.id, "progress", now, hold=False)
+            yield from self.debts.owe(matter, facts, trigger, "progress", now, hold=False)
         yield from self.tell_reopened(matter, facts, now)
 
     def on_warning(self, matter: Matter, event: Event[x.SlaWarning], facts: Facts, now: datetime) -> Iterable[Effect]:

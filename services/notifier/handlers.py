@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -256,10 +257,12 @@ class Notifier:
 
 
 def _known(handlers: Sequence[Occasion]) -> Handler[Matter]:
-    def handle(matter: Matter, event: Event[Any], now: datetime) -> Iterator[Effect]:
-        for handler in handlers:
-            if matter.facts:
-                yield from handler(matter, event, matter.facts, now)
+    def handle(matter: Matter, event: Event[Any], now: datetime) -> Iterable[Effect] | None:
+        if matter.facts is None:
+            return None
+        found = (handler(matter, event, matter.facts, now) for handler in handlers)
+        effects = [list(one) for one in found if one is not None]  # what one does, the next one sees
+        return chain.from_iterable(effects) if effects else None
 
     return handle
 

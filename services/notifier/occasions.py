@@ -15,7 +15,7 @@ from .model import Appointment, Facts, Granted, Matter
 
 _PAID = ("credit", "refund", "compensation")  # kinds of remedy that are a sum and nothing else
 
-Occasion = Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect]]
+Occasion = Callable[[Matter, Event[Any], Facts, datetime], Iterable[Effect] | None]
 
 
 class Occasions:

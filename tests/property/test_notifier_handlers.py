@@ -151,7 +151,7 @@ def test_any_story_is_told_to_its_end(first: Payload, story: list[tuple[Payload,
     for data, seconds, send in [(first, 0, False), *story]:
         event: Event[Any] = Event(uuid4(), COMPLAINT, data, life.now, 1, "test")
         before = life.states()
-        life.step(list(table[type(data)](life.matter, event, life.now)), before)
+        life.step(list(table[type(data)](life.matter, event, life.now) or ()), before)
         life.now += timedelta(seconds=seconds)
         for name, arm in sorted(life.timers.items()):
             if arm.at <= life.now:

@@ -37,7 +37,7 @@ class Story:
     def tell(self, *data: Payload) -> "Story":
         for one in data:
             event: Event[Any] = Event(uuid4(), COMPLAINT, one, self.now, 1, "test")
-            self.apply(self.notifier.table()[type(one)](self.matter, event, self.now))
+            self.apply(self.notifier.table()[type(one)](self.matter, event, self.now) or ())
         return self
 
     def apply(self, effects: Any) -> None:
@@ -250,6 +250,26 @@ def test_a_holding_letter_says_why_and_until_when_before_the_limit() -> None:
     assert [row.kind for row in story.matter.letters].count("holding") == 1
     unexplained = begun().tell(c.assigned(), rung.model_copy(update={"reason": None}))
     assert unexplained.letter("holding").reason == "missing: reason"
+
+
+def test_clocks_whose_dates_no_letter_tells_are_no_news() -> None:
+    due = {"decision": c.later(days=5), "next_update": c.later(days=3)}
+    story = Story().tell(c.received(), c.triaged(), c.clocks(**due, acknowledgement=c.later(days=1)))
+
+    def told(**due: datetime) -> Any:
+        event: Event[Any] = Event(uuid4(), COMPLAINT, c.clocks(**due), story.now, 2, "test")
+        return story.notifier.table()[escalation.ClocksChanged](story.matter, event, story.now)
+
+    assert told(**due) is None, "the acknowledgement's clock stopped"
+    assert told(**{**due, "next_update": c.later(days=4)}) is not None
+    assert told(**due, summary_resolution=c.later(days=3)) is not None
+
+
+def test_a_reopening_whose_date_stays_is_told_all_the_same() -> None:
+    due = c.later(days=5)
+    story = Story().tell(c.received(), c.triaged(), c.clocks(decision=due))
+    story.tell(routing.ComplaintReopened(at=c.later(), by="ada", count=1, stage=2, reason="disputed"))
+    assert story.tell(c.clocks(decision=due)).letter("reopening").state == "ready"
 
 
 def test_a_reopening_waits_for_its_new_date() -> None:
