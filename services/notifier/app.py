@@ -90,9 +90,10 @@ def spool(settings: Settings) -> Spool | None:
 def printed(row: Any, writer: Writer, settings: Settings, at: datetime, *, large: bool = False) -> bytes:
     """A letter as PDF, dated in the customer's zone. Raises NoFont."""
     house, language = writer.context(row.language).house, writer.languages[writer.written_in(row.language)]
+    written_on = at.astimezone(writer.zone(row.language)).date()
     sheet = Sheet(
         house=house.name, house_contact=house.contact, name=row.to_name, subject=row.subject, reference=row.reference,
-        language=language.html_lang, written_on=at.astimezone(writer.zone(row.language)).date(), text=row.text,
+        language=language.html_lang, written_on=language.day(written_on, "full", written_on), text=row.text,
         address=row.address if row.channel == "post" else None, large=large,
     )  # fmt: skip
     return render(sheet, settings.letter_font)

@@ -14,6 +14,7 @@ _SAFE_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{
 _ATOMS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
 _MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 _URL = re.compile(r"https?://[^\s<>\"“”，。；（）]+[^\s<>\"“”，。；（）.,;)]")
+_NUMBER = re.compile(r"(?<=[\s(（号])AM-[0-9A-Z]{10}\b")  # of a case, outside of links
 _STYLE = (
     "margin:0 auto;max-width:40em;padding:16px;color:#1d2b2b;background:#fff;"
     "font:16px/1.65 Georgia,'Songti SC','Noto Serif CJK SC',serif"
@@ -92,6 +93,7 @@ def html(text: str, subject: str, html_lang: str, *, large: bool = False) -> str
     shown = escape(text.strip(), quote=True)
     if "http" in shown:
         shown = _URL.sub(r'<a href="\g<0>">\g<0></a>', shown)
+    shown = _NUMBER.sub(r'<span style="white-space:nowrap">\g<0></span>', shown)
     body = "</p>\n<p>".join([block.replace("\n", "<br>\n") for block in shown.split("\n\n")])
     return (
         f'<!doctype html>\n<html lang="{html_lang}"><head><meta charset="utf-8">'

@@ -1,7 +1,6 @@
 """Letters on paper: every kind in both languages can be read back as it was written, with its fonts inside."""
 
 import subprocess
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ def sheet(text: str, language: str, **more: object) -> Sheet:
     house = WRITER.policy.house["zh" if language.startswith("zh") else "en"]
     values: dict[str, object] = {
         "house": house.name, "house_contact": house.contact, "name": "Li Na" if language == "en" else "李娜",
-        "subject": "Our answer", "reference": "AM-7K2M9Q4T1C", "language": language, "written_on": date(2026, 6, 9),
+        "subject": "Our answer", "reference": "AM-7K2M9Q4T1C", "language": language, "written_on": "9 June 2026",
         "text": text,
     }  # fmt: skip
     return Sheet(**{**values, **more})  # type: ignore[arg-type]
@@ -90,3 +89,15 @@ def test_without_a_font_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
     broken.write_text("no font")
     with pytest.raises(NoFont, match="AMENDS_LETTER_FONT"):
         render(sheet("您好", "zh-CN"), broken)
+
+
+def test_no_line_of_chinese_begins_with_a_mark(tmp_path: Path) -> None:
+    needs_font()
+    path, tool = tmp_path / "letter.pdf", program("pdftotext", "poppler-utils")
+    for large in (False, True):
+        for specimen in specimens.gallery(WRITER, "zh"):
+            letter = sheet(specimen.letter.text, "zh-CN", subject=specimen.letter.subject, large=large)
+            path.write_bytes(render(letter))
+            done = subprocess.run([tool, "-layout", str(path), "-"], check=True, capture_output=True, text=True)
+            begun = {line.strip()[0] for line in done.stdout.splitlines() if line.strip()}
+            assert not begun & set("，。、；：？！）”"), specimen.kind
