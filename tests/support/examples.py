@@ -1,14 +1,22 @@
-"""A full example of any payload: every field filled, with values that read like the field."""
+"""A full example of any payload: every field filled, with values that read like the field.
 
+`python -m tests.support.examples` writes the golden record of each type that has none yet; it never touches others.
+"""
+
+import json
 import types
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import BaseModel
 
-from shared.events.envelope import Event, Payload
+from shared.events import codec
+from shared.events.catalog import BY_TYPE
+from shared.events.envelope import Event, Payload, source_of
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 MOMENT = datetime(2026, 6, 9, 8, 30, 15, 250000, tzinfo=UTC)
 BY_NAME: dict[str, Any] = {
     "reference": "AM-7K2M9Q4T1C",
@@ -95,3 +103,26 @@ def _scalar(name: str, kind: Any) -> Any:
     if kind is float:
         return 0.8
     return BY_NAME.get(name, f"{name} of the example")
+
+
+def golden(model: type[Payload]) -> dict[str, Any]:
+    """The example as a record of the topic: key, headers, body."""
+    one = event(model)
+    named = codec.attributes(
+        id=one.id, source=source_of(one.deployment, model.emitter), type=model.type, subject=one.complaint_id,
+        time=one.time, sequence=one.sequence, causation_id=one.causation_id, traceparent=one.traceparent,
+    )  # fmt: skip
+    return {"key": str(one.complaint_id), "headers": named, "body": json.loads(codec.encode_body(one.data))}
+
+
+def main() -> None:
+    """Write the records that are missing."""
+    for name, model in BY_TYPE.items():
+        path = GOLDEN / f"{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(golden(model), indent=1, ensure_ascii=False) + "\n")
+            print(path)
+
+
+if __name__ == "__main__":
+    main()
