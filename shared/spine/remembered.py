@@ -6,7 +6,7 @@ from uuid import UUID
 
 from .effects import S
 
-MOST = 10_000
+MOST = 2_000
 
 
 class _Row(Protocol):
