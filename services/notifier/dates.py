@@ -51,7 +51,10 @@ class Dates:
         yield from self.acknowledge_if_dated(matter, facts, now)
         if facts.date_owed and any(kind in facts.clocks for kind in ANSWER_CLOCKS):
             facts.date_owed = False
-            yield from self.debts.owe(matter, facts, trigger, "progress", now, hold=False)
+            # Where no machine answers, whoever lets the acknowledgement go sends it with the date.
+            waits = any(row.kind == "acknowledgement" and row.state == "blocked" for row in matter.letters)
+            if not (facts.quiet and waits):
+                yield from self.debts.owe(matter, facts, trigger, "progress", now, hold=False)
         yield from self.tell_reopened(matter, facts, now)
 
     def on_warning(self, matter: Matter, event: Event[x.SlaWarning], facts: Facts, now: datetime) -> Iterable[Effect]:

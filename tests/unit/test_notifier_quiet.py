@@ -20,6 +20,17 @@ def test_the_acknowledgement_of_a_quiet_complaint_is_written_and_waits_for_a_per
     assert row.state == "ready"
 
 
+def test_a_date_that_comes_late_goes_by_itself_only_where_the_acknowledgement_did() -> None:
+    for received, owed in ((c.received(), True), (quietly(c.received()), False)):
+        story = Story().tell(received).after(seconds=30).tell(c.triaged(), c.clocks(decision=c.later(days=5)))
+        story.after(seconds=90)
+        assert ("progress" in story.states()) is owed
+    (row,) = story.matter.letters
+    list(story.notifier.debts.approve(story.matter, row.id, "li", lead=False, now=datetime.now(UTC)))
+    assert row.state == "ready"
+    assert f"{c.later(days=5):%Y}" in row.text, "let go later, it names the date"
+
+
 def test_a_quiet_chase_gets_no_progress_letter() -> None:
     received = c.received()
     customer = received.customer.customer_id
