@@ -12,7 +12,7 @@ _ANSWERS = ("decision", "final_response", "reopened")
 
 def answer_due(case: Case) -> datetime | None:
     """By when we have promised an answer; None while nothing is promised."""
-    return next((clock.due_at for clock in case.promised() if clock.kind in _ANSWERS), None)
+    return min((c.due_at for c in case.clocks if c.state == "running" and c.kind in _ANSWERS), default=None)
 
 
 def fingerprint(case: Case) -> tuple[str, datetime | None]:

@@ -15,7 +15,7 @@ from services.intake.store import hooks
 from shared.base import sql
 from shared.events.common import Staff
 
-# A complaint may be known by its own row, by events, or by both.
+# A complaint may be known by its own row (the fields of Origin, in their order), by events, or by both.
 _LOAD = sql.Statement(
     "SELECT u.id, c.reference, c.kind, c.channel, c.source, c.customer_id, c.language, c.received_at, c.email, "
     "c.phone, c.represented_by, c.created_at, c.probe, t.version, t.document "
@@ -55,7 +55,7 @@ class Store:
     async def load(self, tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
         """The cases of these ids; a new one where nothing is known."""
         rows = await _LOAD.rows(tx, {"ids": list(ids)})
-        return {row.id: _case(row) for row in rows}
+        return {case.complaint_id: case for case in map(_case, rows)}
 
     async def save(self, tx: AsyncConnection, cases: Sequence[Case]) -> None:
         """Write the views, and the letters that are new in them."""
@@ -127,15 +127,13 @@ async def message(tx: AsyncConnection, message_id: UUID) -> tuple[UUID, str, str
 
 
 def _case(row: Any) -> Case:
-    case = Case(row.id)
-    if row.reference is not None:
-        case.origin = Origin(
-            row.reference, row.kind, row.channel, row.source, row.customer_id, row.language, row.received_at,
-            row.email, row.phone, row.represented_by, row.created_at, row.probe,
-        )  # fmt: skip
-        case.note(row.received_at, "received" if row.kind == "complaint" else "received_message")
-    if row.version is not None:
-        _fill(case, row.version, row.document)
+    id, *origin, version, document = row
+    case = Case(id)
+    if origin[0] is not None:
+        case.origin = Origin(*origin)
+        case.note(case.origin.received_at, "received" if case.origin.kind == "complaint" else "received_message")
+    if version is not None:
+        _fill(case, version, document)
     case.told = fingerprint(case)
     return case
 
@@ -154,24 +152,20 @@ def _fill(case: Case, version: int, doc: dict[str, Any]) -> None:
     case.timeline = [Entry(datetime.fromisoformat(e["at"]), e["what"], e["with"]) for e in doc["timeline"]]
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
 def _row(case: Case) -> dict[str, Any]:
     document = {
         "stage": case.stage,
         "cause": case.cause,
         "overall": case.overall,
-        "handler": case.handler.model_dump() if case.handler else None,
-        "lead": case.lead.model_dump() if case.lead else None,
-        "clocks": [{"kind": c.kind, "state": c.state, "due_at": _iso(c.due_at)} for c in case.clocks],
+        "handler": case.handler,
+        "lead": case.lead,
+        "clocks": case.clocks,
         "asked": case.asked,
-        "answer_by": _iso(case.answer_by),
-        "chased_at": [_iso(at) for at in case.chased_at],
-        "withdrawal_asked": _iso(case.withdrawal_asked),
+        "answer_by": case.answer_by,
+        "chased_at": case.chased_at,
+        "withdrawal_asked": case.withdrawal_asked,
         "link_edition": case.link_edition,
-        "timeline": [{"at": _iso(e.at), "what": e.what, "with": _plain(e.with_)} for e in case.timeline],
+        "timeline": [{"at": e.at, "what": e.what, "with": e.with_} for e in case.timeline],
     }
     return {
         "complaint_id": case.complaint_id,
@@ -181,10 +175,6 @@ def _row(case: Case) -> dict[str, Any]:
         "cause": case.cause,
         "document": document,
     }
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _letter_row(complaint_id: UUID, new: Letter, life: timedelta) -> dict[str, Any]:
