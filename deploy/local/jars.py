@@ -6,6 +6,7 @@ AMENDS_MAVEN_URL. The environment's proxy settings apply; what the system trusts
 
 import hashlib
 import os
+import pwd
 import shutil
 import tempfile
 import time
@@ -52,11 +53,17 @@ def read_lock(path: Path = LOCK) -> list[Jar]:
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where downloads live: AMENDS_CACHE, else the user's cache folder."""
+    """Where downloads live: AMENDS_CACHE, else the user's cache folder. Raises StackError when there is no home."""
     if given := environ.get("AMENDS_CACHE"):
         return Path(given)
-    base = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or Path.home(), ".cache"))
-    return Path(base, "amends")
+    if base := environ.get("XDG_CACHE_HOME"):
+        return Path(base, "amends")
+    try:
+        return Path(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir, ".cache", "amends")
+    except KeyError:  # an account without an entry, as in some containers
+        raise StackError(
+            "This account has no home folder: name one in HOME, or a cache folder in AMENDS_CACHE."
+        ) from None
 
 
 def class_path(environ: Mapping[str, str]) -> str:

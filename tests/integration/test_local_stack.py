@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import pwd
 import shutil
 import signal
 import smtplib
@@ -183,6 +184,18 @@ def test_what_is_missing_on_a_bare_machine_is_one_line_that_names_the_package(tm
     bare.chmod(0o755)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert said() == f"amends: Python {version} is here without its venv module: apt-get install python{version}-venv\n"
+
+
+def test_an_empty_home_is_looked_up_and_none_at_all_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    monkeypatch.setenv("HOME", "")
+    for other in ("XDG_CACHE_HOME", "AMENDS_CACHE"):
+        monkeypatch.delenv(other, raising=False)
+    assert jars.cache_folder(os.environ) == Path(home, ".cache", "amends")
+    nobody = set(range(64_000, 65_000)) - {entry.pw_uid for entry in pwd.getpwall()}
+    monkeypatch.setattr(os, "getuid", lambda: min(nobody))
+    with pytest.raises(StackError, match="no home folder: name one in HOME, or a cache folder in AMENDS_CACHE"):
+        jars.cache_folder({"HOME": ""})
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
