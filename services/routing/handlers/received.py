@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from shared.events.common import Staff
@@ -26,6 +27,7 @@ class Reception:
 
     def __init__(self, policy: Policy, triage: Triage, roster: Roster) -> None:
         self.policy, self.triage, self.roster = policy, triage, roster
+        self._demand = lru_cache(maxsize=1024)(partial(demand, policy))  # few causes, tiers and levels
 
     def on_complaint_received(self, case: Case, event: Event[ComplaintReceived], now: datetime) -> Iterator[Effect]:
         """A new case: triaged at once, then waiting for a handler."""
@@ -122,7 +124,7 @@ class Reception:
 
     def _require(self, case: Case) -> Needed:
         levels = frozenset(level for level, _ in case.triggers)
-        needed = demand(self.policy, cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
+        needed = self._demand(cause=case.cause, tier=case.tier, levels=levels, vulnerable=case.vulnerable)
         case.queue, case.skills = needed.queue, [(s.skill, s.minimum) for s in needed.skills]
         return needed
 

@@ -9,6 +9,8 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.base import sql
+
 from .. import states
 from .. import tables as t
 from ..live import Change
@@ -17,12 +19,12 @@ CHANNEL = "amends_desk"
 DRAFT_DAYS = 30
 SAMPLE_MOST = 200
 _c, _h = t.case.c, t.history.c
-_NOTIFY = text("SELECT pg_notify(:channel, :message)")
+_NOTIFY = sql.Statement("SELECT pg_notify(:channel, :message)")
 
 
 async def notify(tx: AsyncConnection, message: str) -> None:
     """Tell whoever listens at any replica; at most 8,000 bytes."""
-    await tx.execute(_NOTIFY, {"channel": CHANNEL, "message": message})
+    await _NOTIFY.rows(tx, {"channel": CHANNEL, "message": message})
 
 
 async def changes(tx: AsyncConnection, ids: Sequence[UUID] | None = None) -> list[Change]:
