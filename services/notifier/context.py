@@ -129,7 +129,8 @@ class Context:
         if answer:
             scope.data |= {"answer_by": local(answer, self.zone), "answer_by_exact": answer}
             said = next((datetime.fromisoformat(s.due) for s in facts.said if s.remedy_id is None), None)
-            if said and said < answer:
+            # A new hour of the same day is no day that has moved.
+            if said and local(said, self.zone).date() < local(answer, self.zone).date():
                 scope.data["said_by"] = local(said, self.zone)
                 scope.flags.add("date_moved")
             scope.flags.add("answer_known")
