@@ -132,9 +132,7 @@ def _rung_faults(rung: Rung) -> Iterator[tuple[str, str]]:
         )
     if rung.action != "holding_letter" and rung.answer_in is not None:
         yield "action", "answer_in is for action: holding_letter, its new date; leave it out here"
-    after = rung.at.share is not None and rung.at.share >= 1
-    after |= rung.at.offset is not None and rung.at.offset.amount >= 0
-    if rung.action == "holding_letter" and after:
+    if rung.action == "holding_letter" and rung.at.after:
         yield "at", "a holding letter goes out before the limit: write a share below 100% or an offset such as -2wd"
 
 

@@ -178,14 +178,9 @@ class _Step:
     order: int
     name: str
     share: float | None
+    after: bool = False
+    """Whether it lies at the deadline or after it."""
     rung: Rung | None = None
-
-    @property
-    def after(self) -> bool:
-        """Whether it lies at the deadline or after it."""
-        if self.share is not None:
-            return self.share >= 1
-        return self.rung is not None and self.rung.at.offset is not None and self.rung.at.offset.amount >= 0
 
     def movable(self, clock: Clock) -> bool:
         """Whether it may come later than its place: for an opening, or because an earlier rung was taken on."""
@@ -196,7 +191,9 @@ class _Step:
 def _steps(terms: Terms) -> list[_Step]:
     """Warnings and rungs, those with a share first and rising."""
     steps = [_Step(0, "warn" if n == 1 else f"warn/{n}", share) for n, share in enumerate(terms.rule.warn, 1)]
-    steps += [_Step(1 + n, f"rung/{n}", rung.at.share, rung) for n, rung in enumerate(terms.rule.ladder, 1)]
+    steps += [
+        _Step(1 + n, f"rung/{n}", rung.at.share, rung.at.after, rung) for n, rung in enumerate(terms.rule.ladder, 1)
+    ]
     return sorted(steps, key=lambda s: (s.share is None, s.share or 0.0, s.order))
 
 

@@ -54,6 +54,11 @@ class Point:
     share: float | None
     offset: Duration | None
 
+    @property
+    def after(self) -> bool:
+        """Whether it lies at the deadline or after it."""
+        return (self.share is not None and self.share >= 1) or (self.offset is not None and self.offset.amount >= 0)
+
     @classmethod
     def parse(cls, value: Any) -> "Point":
         """`0%` (when the clock begins), `80%`, `120%`, `-2bh`, `+30min`; raises ValueError with what would be right."""

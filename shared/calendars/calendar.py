@@ -79,10 +79,12 @@ class Calendar:
     def advance(self, start: datetime, work: timedelta) -> datetime:
         """The earliest moment with `work` of working time since `start` (for negative `work` the latest before)."""
         left = work // _MICROSECOND
-        if left > 0 and (year := self._plainly_in(start)) is not None:
+        if left and (year := self._plainly_in(start)) is not None:
             done = year.worked_before(micros(start))
-            if year.total - done >= left:
+            if 0 < left <= year.total - done:
                 return moment(year.moment_of(done + left))
+            if left < 0 <= done + left:
+                return moment(year.last_moment_of(done + left))
         local, at = self._local(start), micros(start)
         if left == 0:
             return moment(at)
@@ -100,8 +102,7 @@ class Calendar:
         for year in self._backward(last_year):
             done = year.worked_before(at)
             if done >= work:
-                i = bisect_right(year.worked, done - work) - 1
-                return year.starts[i] + done - work - year.worked[i]
+                return year.last_moment_of(done - work)
             work -= done
         raise OutOfRange(f"{self.id}: beyond the years {FIRST_YEAR}-{LAST_YEAR}")
 

@@ -109,6 +109,11 @@ class Year:
         i = bisect_left(self.worked, work) - 1
         return self.starts[i] + work - self.worked[i]
 
+    def last_moment_of(self, work: int) -> int:
+        """The latest moment at which no more of this year's working time is over (less than all of it)."""
+        i = bisect_right(self.worked, work) - 1
+        return self.starts[i] + work - self.worked[i]
+
 
 def spans_of(spec: CalendarSpec, day: date, off: frozenset[date], make_up: frozenset[date]) -> tuple[Span, ...]:
     """Opening hours of one date: the company's own rule first, then make-up days, holidays, the week."""
