@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.intake.replymarks import (
     ADDRESS_ALONE,
     ADDRESS_FIRST,
+    ADDRESSED,
     BEGINS,
     CLOSES,
     DASHED_NAME,
@@ -68,7 +69,9 @@ def _attribution(lines: list[str], n: int) -> int:
     line = lines[n]
     if not line.strip() or len(line) > 400:
         return 0
-    if any(pattern.match(line) for pattern in BEGINS) or (CLOSES.search(line) and DATED.search(line)):
+    if any(pattern.match(line) for pattern in BEGINS):
+        return 1
+    if line.rstrip()[-1] in ":：" and (ADDRESSED.match(line) or (CLOSES.search(line) and DATED.search(line))):
         return 1
     below = lines[n + 1] if n + 1 < len(lines) else ""
     if ADDRESS_FIRST.match(below) and CLOSES.search(below):

@@ -21,8 +21,7 @@ BEGINS = [
         r"^.{4,200}\b(написал|написала|пишет)(\(а\))?\s*:\s*$",
         r"^.{0,120}<[^<>@\s]{1,100}@[^<>\s]{1,200}>.{0,30}(wrote|写道|寫道)\s*[:：]\s*$",
         r"^[^<>]{6,120}\d{4}[^<>]{0,100}<[^<>@\s]{1,100}@[^<>\s]{1,200}>\s*:\s*$",
-        # In any language: an address and an hour before a colon. Yahoo's app goes on with the quoted words.
-        r"^(?=.{0,300}<[^<>@\s]{1,100}@[^<>\s]{1,200}>)(?=.{0,300}\d{1,2}[:.]\d\d).{10,300}[:：]\s*$",
+        # Yahoo's app goes on with the quoted words.
         r"^\s*on\b.{8,120}\d.{2,120}<[^<>@\s]{1,100}@[^<>\s]{1,200}> wrote:\s",
         r"^\s*_{20,}\s*$",
     )
@@ -53,6 +52,8 @@ SUBJECT = re.compile(
     re.IGNORECASE,
 )
 # A line of dashes, or words between dashes ("--- Message d'origine ---"): a mail's head may follow.
+# In any language: an address and an hour in a line that ends with a colon.
+ADDRESSED = re.compile(r"^(?=.{0,300}\d{1,2}[:.]\d\d).{0,300}<[^<>@\s]{1,100}@[^<>\s]{1,200}>")
 RULE = re.compile(r"^\s*(-{10,}|[-=]{2,}\s?[^-=]{3,40}\s?[-=]{2,})\s*$")
 # What a phone or a program writes below every mail. The small words' first letter is a capital, or it is a sentence.
 _MADE_WITH = (
