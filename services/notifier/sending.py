@@ -44,7 +44,7 @@ from .ways import Ways
 log = structlog.get_logger()
 PER_CONNECTION = 2
 LAPSE_SECONDS = 5.0
-LINGER = 0.02
+LINGER, LINGER_WITH_ROOM = 0.02, 0.08  # with a backlog places stand empty meanwhile; otherwise nobody waits for them
 
 
 class Sender:
@@ -189,8 +189,9 @@ class Sender:
         With a backlog all that fly are waited for: fewer transactions count for more than an early one.
         """
         clock = asyncio.get_running_loop().time
-        until = clock() + LINGER
-        if clock() - settled_at > 4 * LINGER:
+        linger = LINGER if self._full else LINGER_WITH_ROOM
+        until = clock() + linger
+        if clock() - settled_at > 4 * linger:
             return
         enough = self._most if self._full else self._most // 2
         while len(self._done) < enough and (self._flying or not self._full) and not ctl.stopping and clock() < until:
