@@ -1,5 +1,6 @@
 """States that this process wrote last: the next change of the same complaint need not read them back."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Generic, Protocol
 from uuid import UUID
@@ -25,14 +26,14 @@ class Remembered(Generic[S]):
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._written: dict[UUID, tuple[int, int, S]] = {}
+        self._written: OrderedDict[UUID, tuple[int, int, S]] = OrderedDict()
 
     def keep(self, states: Iterable[S], stamp: int) -> None:
         """Remember what is being written with a stamp."""
         for state in states:
             self._written[state.complaint_id] = (state.version, stamp, state)
         while len(self._written) > self._most:
-            del self._written[next(iter(self._written))]
+            self._written.popitem(last=False)
 
     def take(self, row: _Row) -> S | None:
         """The state of a row, if it is known. Who takes it may change it, so it is known no more."""
