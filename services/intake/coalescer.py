@@ -31,7 +31,7 @@ log = structlog.get_logger()
 LANES = 3
 WORTH_A_LANE = 16
 # A transaction costs the same for one post as for ten: small ones that come back to back begin so many seconds apart.
-APART = 0.025
+APART = 0.015
 KEY_REUSED = "Idempotency key reused"
 
 

@@ -2,12 +2,14 @@
 
 from aiokafka import AIOKafkaConsumer
 
+REST_SHARE = 0.25  # of the time that a batch took: four parts of work, one of rest
+
 
 class Pace:
     """Rests between polls that come back to back, so that the next one serves more events.
 
-    After a lone event there is no rest. In a stream of them it grows to `linger`, and to as long as the last batch took
-    (at most `longest`): where processor time is short, batches take longer, and fewer of them are what helps.
+    After a lone event there is no rest. In a stream of them it grows to `linger`, and to a share of what the last batch
+    took (at most `longest`): where processor time is short, batches take longer, and fewer of them are what helps.
     """
 
     def __init__(self, linger: float, longest: float) -> None:
@@ -20,7 +22,7 @@ class Pace:
         self._busy = 0 if lone else self._busy + 1
         if self._busy < 2:
             return 0.0
-        return min(max(self.linger * min(1.0, self._busy / 3), worked), self.longest)
+        return min(max(self.linger * min(1.0, self._busy / 3), REST_SHARE * worked), self.longest)
 
 
 def hold(client: AIOKafkaConsumer) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.spine.pace import Pace
+from shared.spine.pace import REST_SHARE, Pace
 
 
 def test_a_lone_event_is_followed_at_once() -> None:
@@ -18,10 +18,10 @@ def test_a_stream_of_them_is_gathered() -> None:
     assert rests == pytest.approx([0, 0.025 * 2 / 3, 0.025, 0.025])
 
 
-def test_the_rest_is_as_long_as_the_work_up_to_a_bound() -> None:
-    pace = Pace(0.025, 0.1)
-    rests = [pace.rest(worked, lone=False) for worked in (0.06, 0.06, 0.3)]
-    assert rests == [0, 0.06, 0.1]
+def test_the_rest_is_a_share_of_the_work_up_to_a_bound() -> None:
+    pace = Pace(0.006, 0.1)
+    rests = [pace.rest(worked, lone=False) for worked in (0.06, 0.06, 0.6)]
+    assert rests == [0, 0.06 * REST_SHARE, 0.1]
 
 
 def test_a_full_poll_is_followed_at_once_because_more_is_waiting() -> None:
