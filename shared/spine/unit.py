@@ -24,18 +24,10 @@ from .effects import Arm, Count, Decide, Disarm, Effect, Emit, S, Store
 
 Tally = Mapping[type[Payload], Callable[[Any, datetime], Iterable[Count]]]
 
-# A known complaint's row is locked without a new version of it. One that is not there yet is made; the update changes
-# nothing: it takes the lock when somebody else has made the row meanwhile. Rows that are made come first: who waits for
-# one holds no older row.
+# Rows that are missing are made, then all are locked in the order given; a known row gets no new version by that.
 _LOCK = sql.Statement(
-    "WITH given AS (SELECT id, n FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n)), "
-    "made AS (INSERT INTO stream AS s (complaint_id, sequence, stalled) SELECT id, 0, false FROM given "
-    "WHERE NOT EXISTS (SELECT FROM stream k WHERE k.complaint_id = given.id) ORDER BY n "
-    "ON CONFLICT (complaint_id) DO UPDATE SET sequence = s.sequence RETURNING s.complaint_id, s.sequence, s.stalled), "
-    "known AS (SELECT s.complaint_id, s.sequence, s.stalled FROM given JOIN stream s ON s.complaint_id = given.id "
-    "ORDER BY given.n FOR UPDATE OF s) "
-    "SELECT *, now() AS now, pg_current_xact_id() AS xid FROM made UNION ALL "
-    "SELECT *, now(), pg_current_xact_id() FROM known"
+    "SELECT complaint_id, sequence, stalled, now() AS now, pg_current_xact_id() AS xid "
+    "FROM lock_streams(CAST(:ids AS uuid[]))"
 )
 # One round trip for what every change ends with. A stream that is new in this transaction gets its row here.
 _SAID = (

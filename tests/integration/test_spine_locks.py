@@ -1,6 +1,7 @@
 """How a complaint is locked."""
 
 import asyncio
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -65,4 +66,21 @@ async def test_many_that_lock_new_and_known_complaints_at_once_make_no_deadlock(
     sequences = await world.query("SELECT sequence FROM stream ORDER BY sequence")
     await sink.closed()
     assert [row.sequence for row in sequences] == [8, 16, 24, 32, 40, 48]
+    assert rows[0].deadlocks == 0
+
+
+async def test_complaints_that_become_known_while_others_wait_for_them_make_no_deadlock(world: World) -> None:
+    """Those who come a moment later see a row of which the first ones do not know that it is there."""
+    sink, chance = world.sink(ledger.Handlers()), Random(7)
+
+    async def hold(some: list[UUID]) -> None:
+        await asyncio.sleep(chance.uniform(0, 0.004))
+        async with sink.work.unit(some):
+            pass
+
+    for _ in range(60):
+        several = [uuid4() for _ in range(4)]
+        await asyncio.gather(*(hold(chance.sample(several, chance.randint(1, 4))) for _ in range(8)))
+    rows = await world.query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    await sink.closed()
     assert rows[0].deadlocks == 0
