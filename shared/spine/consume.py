@@ -37,7 +37,7 @@ from .unit import Unit, Work, counted
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-LINGER, LONGEST_REST = 0.006, 0.1
+LINGER, LONGEST_REST = 0.008, 0.1
 _CLAIM = sql.Statement(
     "INSERT INTO inbox (event_id, seen_at) SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) "
     "WITH ORDINALITY AS u(id, n) ORDER BY n ON CONFLICT (event_id) DO NOTHING RETURNING event_id"

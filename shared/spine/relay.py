@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 ROUND_ROWS = 500
 ACK_TIMEOUT = 5.0
-LINGER = 0.005  # a round costs the same for one row as for many
+LINGER = 0.010  # a round costs the same for one row as for many
 FIRST_BACKOFF = 0.1
 HOLD_SECONDS = 0.5  # then another process may have its turn
 HELD_ROWS, HELD_BYTES = 4 * ROUND_ROWS, 8 << 20
